@@ -1,0 +1,37 @@
+"""Logs and correlation: one JSON line an event on stderr, each with the correlation id of the call or message that caused it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextvars import ContextVar
+
+import structlog
+
+correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
+
+
+def _add_correlation(_: object, __: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if (value := correlation_id.get()) is not None:
+        entry.setdefault("correlation_id", value)
+    return entry
+
+
+def configure_logging(level: str = "INFO") -> None:
+    """Structured logs to stderr; libraries that log by the standard library take the same way."""
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        _add_correlation,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

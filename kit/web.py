@@ -1,0 +1,206 @@
+"""The edge of every part: one FastAPI app with the same middleware, problems, health and unit of work everywhere.
+
+Load-bearing: `UnitOfWork` commits before the answer leaves, together with the answer's idempotency key; a raised problem rolls back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kit import telemetry
+from kit.clock import Clock, system_clock
+from kit.database import is_transient
+from kit.idempotency import keep_answer, kept_answer, key_of, request_hash
+from kit.identity import CORRELATION, ORGANISATION, caller_of
+from kit.ids import new_id
+from kit.input import BodyGuard
+from kit.problems import FieldError, NotFound, Problem, Unavailable, answer, render
+
+log = structlog.get_logger()
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+PLAINER = {
+    "missing": "is missing: add it",
+    "extra_forbidden": "is no field that you may set: leave it out",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "uuid_parsing": "must be an id (UUID) as we gave it",
+    "uuid_type": "must be an id (UUID) as we gave it",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_parsing": "must be a whole number",
+    "finite_number": "must be a finite number",
+}
+
+
+def create_part(name: str, lifespan: Lifespan, routers: Sequence[APIRouter], internal_token: str, clock: Clock = system_clock) -> FastAPI:
+    """An app with the shared edge. The lifespan puts what its routes need (such as `sessions`) into `app.state`."""
+    app = FastAPI(title=f"Ayni {name}", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.internal_token, app.state.clock = internal_token, clock
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(BodyGuard)
+    app.add_middleware(Edge)
+    answer_problems(app)
+    return app
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Every error of this app is a problem document."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+
+
+class Edge:
+    """The outermost layer of a part (pure ASGI): the correlation id, and what nobody expected."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        has_begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        token = telemetry.correlation_id.set(Headers(scope=scope).get(CORRELATION) or str(new_id()))
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:  # the edge: whatever is unexpected is logged once, here, and answered
+            response = failure(error, scope)
+            if has_begun:
+                raise
+            await response(scope, receive, send)
+        finally:
+            telemetry.correlation_id.reset(token)
+
+
+def failure(error: Exception, scope: Scope) -> Response:
+    """503 for what may heal by itself, else 500: an answer that names nothing of the inside."""
+    if isinstance(error, Problem):
+        return answer(error)
+    if is_transient(error):
+        log.warning("a server behind this answer is away", error=type(error).__name__, path=scope["path"])
+        return answer(Unavailable("a server that this answer needs is away; try again in a moment"))
+    log.error("crashed", path=scope["path"], method=scope["method"], exc_info=error)
+    return render(500, "internal", "", "something broke on our side; it has been logged")
+
+
+async def _on_problem(_: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)
+    return answer(problem)
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    slug = {404: "not-found", 405: "method-not-allowed", 400: "bad-request"}.get(error.status_code, "http")
+    detail = {404: "there is no such path", 405: "this path does not take that method"}.get(error.status_code, error.detail)
+    return render(error.status_code, slug, "", detail, headers=error.headers)
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = list(error.errors())
+    if any(one["loc"][0] == "path" for one in found):
+        return answer(NotFound("there is nothing of that name"))
+    errors = [field_error(one) for one in found]
+    detail = "; ".join(f"{one.field}: {one.message}" for one in errors[:5])
+    return render(422, "invalid", "Some fields need a change", detail, errors)
+
+
+def field_error(found: Any) -> FieldError:
+    """Pydantic's error as a dotted path and words that say what to change."""
+    path = [str(part) for part in found["loc"] if part not in ("body", "query", "header")]
+    message = PLAINER.get(found["type"]) or str(found["msg"]).removeprefix("Value error, ")
+    return FieldError(".".join(path) or "body", message)
+
+
+class UnitOfWork(APIRoute):
+    """One request, one transaction, one answer. Routes of a part that owns a schema are made of it."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def within_a_transaction(request: Request) -> Response:
+            organisation = request.headers.get(ORGANISATION, "")
+            async with request.app.state.sessions.begin() as session:
+                request.state.session = session
+                await session.execute(text("select set_config('ayni.organisation', :id, true)"), {"id": organisation})
+                if (key := key_of(request)) and organisation:
+                    return await _once(request, session, key, handle)
+                return await handle(request)
+
+        return within_a_transaction
+
+
+async def _once(request: Request, session: AsyncSession, key: str, handle: Handler) -> Response:
+    organisation, digest, now = (
+        caller_of(request).organisation_id,
+        await request_hash(request),
+        request.app.state.clock(),
+    )
+    if (kept := await kept_answer(session, organisation, key, digest, now)) is not None:
+        return kept
+    response = await handle(request)
+    await keep_answer(session, organisation, key, digest, response, now)
+    return response
+
+
+async def _session(request: Request) -> AsyncSession:
+    session: AsyncSession = request.state.session
+    return session
+
+
+async def _now(request: Request) -> datetime:
+    now: datetime = request.app.state.clock()
+    return now
+
+
+Session = Annotated[AsyncSession, Depends(_session)]
+Now = Annotated[datetime, Depends(_now)]
+
+
+def health_routes(is_ready: Callable[[Request], Awaitable[bool]]) -> APIRouter:
+    """Liveness is a tick of the loop; readiness is that what this part depends on answers."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get("/readyz")
+    async def readyz(request: Request) -> dict[str, str]:
+        if not await is_ready(request):
+            raise Unavailable("not ready: a server that this part needs does not answer")
+        return {"status": "ready"}
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
