@@ -39,7 +39,7 @@ class Event(BaseModel):
     correlation_id: str | None = None
     data: SerializeAsAny[BaseModel]
 
-    def __init_subclass__(cls, type: str = "", source: str = "", **options: Any) -> None:  # noqa: A002  CloudEvents calls it type
+    def __init_subclass__(cls, type: str = "", source: str = "", **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.SOURCE = source or cls.SOURCE
         if type:
@@ -120,7 +120,7 @@ def happened(
     event: type[Event],
     *,
     at: datetime,
-    id: UUID,  # noqa: A002  CloudEvents calls it id
+    id: UUID,
     subject: str,
     version: int,
     data: BaseModel,

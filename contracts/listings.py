@@ -107,7 +107,7 @@ class Regime(Shape):
     source: str
 
 
-class Warning(Shape):  # noqa: A001  api.md calls it so
+class Warning(Shape):
     """Something that looks wrong and did not stop the write."""
 
     field: str

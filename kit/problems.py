@@ -25,7 +25,7 @@ class FieldError:
     message: str
 
 
-class Problem(Exception):  # noqa: N818  RFC 9457 calls it a problem
+class Problem(Exception):
     """An expected failure. Raise a subclass; never return one: a returned answer commits."""
 
     status: ClassVar[int] = 500

@@ -143,6 +143,8 @@ def field_error(found: Any) -> FieldError:
 class UnitOfWork(APIRoute):
     """One request, one transaction, one answer. Routes of a part that owns a schema are made of it."""
 
+    keeps_answers = True
+
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
 
@@ -151,11 +153,17 @@ class UnitOfWork(APIRoute):
             async with request.app.state.sessions.begin() as session:
                 request.state.session = session
                 await session.execute(text("select set_config('ayni.organisation', :id, true)"), {"id": organisation})
-                if (key := key_of(request)) and organisation:
+                if self.keeps_answers and organisation and (key := key_of(request)):
                     return await _once(request, session, key, handle)
                 return await handle(request)
 
         return within_a_transaction
+
+
+class SecretUnitOfWork(UnitOfWork):
+    """For answers that are secrets, or need no keeping: no `Idempotency-Key` stores them."""
+
+    keeps_answers = False
 
 
 async def _once(request: Request, session: AsyncSession, key: str, handle: Handler) -> Response:

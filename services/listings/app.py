@@ -1,0 +1,61 @@
+"""Listings: organisations, sites, offers, wants, deals; the one owner of quantities."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from kit.bus import Bus
+from kit.relay import Relay
+from kit.tokens import Tokens
+from sqlalchemy import text
+
+from contracts.catalogue import Catalogue
+from kit.clock import Clock, system_clock
+from kit.database import create_engine, create_pool, sessions_of
+from kit.running import running
+from kit.web import create_part, health_routes
+from services.listings.routes import accounts, deals, listings, materials, sites, snapshot
+from services.listings.rules import Rules
+from services.listings.settings import ListingsSettings
+
+ROUTERS = (
+    accounts.entrance,
+    accounts.router,
+    accounts.internal,
+    sites.router,
+    materials.router,
+    listings.offers,
+    listings.wants,
+    deals.router,
+    deals.internal,
+    snapshot.router,
+    snapshot.internal,
+)
+
+
+def create_app(settings: ListingsSettings, bus: Bus, catalogue: Catalogue, clock: Clock = system_clock) -> FastAPI:
+    """The part, ready to be served; its lifespan owns the connections and the relay."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = create_engine(settings, "listings")
+        pool = await create_pool(settings, "listings-relay", size=3)
+        app.state.sessions = sessions_of(engine)
+        try:
+            async with running(Relay(pool, bus, "listings").run()):
+                yield
+        finally:
+            await pool.close()
+            await engine.dispose()
+
+    app = create_part("listings", lifespan, (*ROUTERS, health_routes(_is_ready)), settings.internal_token.get_secret_value(), clock)
+    app.state.rules, app.state.tokens = Rules(catalogue), Tokens(settings.token_secret.get_secret_value())
+    return app
+
+
+async def _is_ready(request: Request) -> bool:
+    async with asyncio.timeout(2), request.app.state.sessions() as session:
+        return (await session.execute(text("select 1"))).scalar_one() == 1

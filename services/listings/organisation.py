@@ -1,0 +1,99 @@
+"""Organisations, their people, sites and licences."""
+
+from datetime import date, datetime
+from typing import get_args
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from contracts import listings as public
+from kit.tables import Moment, one_of
+
+
+class Organisation(SQLModel, table=True):
+    """Identified by country and tax id, which join once."""
+
+    __tablename__ = "organisations"
+    __table_args__ = (
+        UniqueConstraint("country", "tax_id", name="organisations_join_once"),
+        one_of("organisations", "kind", get_args(public.OrganisationKind)),
+    )
+
+    id: UUID = Field(primary_key=True)
+    country: str
+    tax_id: str
+    name: str
+    kind: str
+    is_verified: bool = False
+    activity: str | None = None
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class Person(SQLModel, table=True):
+    """Somebody who signs in for an organisation. The password is kept as its argon2id hash."""
+
+    __tablename__ = "people"
+    __table_args__ = (UniqueConstraint("email", name="people_email_once"), one_of("people", "language", ("es", "en")))
+
+    id: UUID = Field(primary_key=True)
+    organisation_id: UUID = Field(sa_column_args=(ForeignKey("organisations.id", name="people_organisation"),), index=True)
+    email: str
+    display_name: str
+    language: str
+    password_hash: str = Field(repr=False)
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class Site(SQLModel, table=True):
+    """An exact address, and the public place that follows from it."""
+
+    __tablename__ = "sites"
+    __table_args__ = (CheckConstraint("latitude between -90 and 90 and longitude between -180 and 180", name="sites_on_earth"),)
+
+    id: UUID = Field(primary_key=True)
+    organisation_id: UUID = Field(sa_column_args=(ForeignKey("organisations.id", name="sites_organisation"),), index=True)
+    name: str
+    latitude: float
+    longitude: float
+    place_code: str | None = None
+    created_at: datetime = Field(sa_type=Moment)
+
+    def shown(self) -> public.Site:
+        return public.Site(id=self.id, name=self.name, latitude=self.latitude, longitude=self.longitude, place_code=self.place_code)
+
+
+class Licence(SQLModel, table=True):
+    """A paper that opens a gate of the law."""
+
+    __tablename__ = "licences"
+    __table_args__ = (
+        one_of("licences", "kind", get_args(public.LicenceKind)),
+        one_of("licences", "evidence", ("declared", "document", "checked")),
+    )
+
+    id: UUID = Field(primary_key=True)
+    organisation_id: UUID = Field(sa_column_args=(ForeignKey("organisations.id", name="licences_organisation"),), index=True)
+    kind: str
+    number: str
+    valid_until: date | None = None
+    evidence: str = "declared"
+    created_at: datetime = Field(sa_type=Moment)
+
+    def shown(self) -> public.Licence:
+        return public.Licence.model_validate(self, from_attributes=True)
+
+
+def shown_organisation(organisation: Organisation, sites: list[Site], licences: list[Licence]) -> public.Organisation:
+    """An organisation as its own people see it."""
+    return public.Organisation(
+        id=organisation.id,
+        country=organisation.country,
+        tax_id=organisation.tax_id,
+        name=organisation.name,
+        kind=organisation.kind,  # type: ignore[arg-type]  checked by the database
+        verified=organisation.is_verified,
+        activity=organisation.activity,
+        sites=tuple(site.shown() for site in sites),
+        licences=tuple(licence.shown() for licence in licences),
+    )

@@ -1,0 +1,1 @@
+"""What listings reads and writes, by noun."""

@@ -1,0 +1,83 @@
+"""Offers and wants, as they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from kit.problems import NotFound
+from services.listings.listing import Listing
+from services.listings.offer import Offer
+from services.listings.want import Want
+
+Kind = TypeVar("Kind", bound=Listing)
+
+
+async def listing(session: AsyncSession, kind: type[Kind], id: UUID) -> Kind:
+    """Raises 404."""
+    if (found := await session.get(kind, id)) is None:
+        raise NotFound("there is no such listing")
+    return found
+
+
+async def lock_listing(session: AsyncSession, kind: type[Kind], id: UUID) -> Kind:
+    """Locked until the transaction ends. Raises 404."""
+    statement = select(kind).where(col(kind.id) == id).with_for_update().execution_options(populate_existing=True)
+    if (found := (await session.execute(statement)).scalar_one_or_none()) is None:
+        raise NotFound("there is no such listing")
+    return found
+
+
+async def my_listings(
+    session: AsyncSession, kind: type[Kind], organisation_id: UUID, state: str | None, before: UUID | None, limit: int
+) -> Sequence[Kind]:
+    """Newest first: ids are UUIDv7, so their order is that of making."""
+    statement = select(kind).where(col(kind.organisation_id) == organisation_id)
+    if state is not None:
+        statement = statement.where(col(kind.state) == state)
+    if before is not None:
+        statement = statement.where(col(kind.id) < before)
+    return (await session.execute(statement.order_by(col(kind.id).desc()).limit(limit))).scalars().all()
+
+
+async def published_wants(session: AsyncSession, organisation_id: UUID) -> Sequence[Want]:
+    """Locked, in the order of their ids, so that two such calls never wait for each other in a ring."""
+    statement = select(Want).where(Want.organisation_id == organisation_id, Want.state == "published").order_by(col(Want.id))
+    return (await session.execute(statement.with_for_update())).scalars().all()
+
+
+async def published_after(session: AsyncSession, kind: type[Kind], after: UUID | None, limit: int) -> Sequence[Kind]:
+    """What is on the market, in the order of ids."""
+    statement = select(kind).where(col(kind.state) == "published").order_by(col(kind.id)).limit(limit)
+    if after is not None:
+        statement = statement.where(col(kind.id) > after)
+    return (await session.execute(statement)).scalars().all()
+
+
+async def move_quantities(session: AsyncSession, offer: Offer, offer_less: object, want: Want, want_more: object) -> bool:
+    """Takes from the offer and adds to the want, each by a guarded UPDATE (reliability.md, 6.4). False: it is no longer there.
+
+    Negative amounts give back. The caller holds both rows' locks; the guards hold even if it forgot to.
+    """
+    taking = update(Offer).where(col(Offer.id) == offer.id, Offer.quantity_kg - Offer.taken_kg >= offer_less)  # type: ignore[operator]
+    filling = update(Want).where(
+        col(Want.id) == want.id,
+        (col(Want.maximum_kg).is_(None)) | (Want.maximum_kg - Want.agreed_kg >= want_more),  # type: ignore[operator]
+    )
+    for statement in (
+        taking.values(taken_kg=Offer.taken_kg + offer_less),  # type: ignore[operator]
+        filling.values(agreed_kg=Want.agreed_kg + want_more),  # type: ignore[operator]
+    ):
+        moved = await session.execute(statement.execution_options(synchronize_session=False))
+        assert isinstance(moved, CursorResult)
+        if moved.rowcount != 1:
+            return False
+    await session.refresh(offer, ["taken_kg"])
+    await session.refresh(want, ["agreed_kg"])
+    return True

@@ -1,0 +1,34 @@
+"""The catalogue, for everybody."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from contracts.catalogue import Material
+from contracts.values import Phrase
+from kit.pagination import After, Limit, Page, cursor, read_cursor
+from kit.problems import NotFound
+from services.listings.routes.state import TheRules
+
+router = APIRouter(tags=["catalogue"])
+
+
+@router.get("/v1/materials")
+async def materials(
+    rules: TheRules, q: Annotated[Phrase, Query()] = "", family: Annotated[Phrase, Query()] = "", limit: Limit = 20, after: After = None
+) -> Page[Material]:
+    """Materials by name or synonym in Spanish or English, as people say them ("retazos"); all of them without `q`."""
+    found = rules.catalogue.search(q, family or None)
+    begin = 0 if after is None else int(read_cursor("materials", after)[0])
+    following = cursor("materials", begin + limit) if len(found) > begin + limit else None
+    return Page(items=found[begin : begin + limit], next=following)
+
+
+@router.get("/v1/materials/{code}")
+async def material(code: str, rules: TheRules) -> Material:
+    """One material by its code."""
+    if (found := rules.catalogue.get(code)) is None:
+        raise NotFound(rules.unknown_material("code", code).message)
+    return found

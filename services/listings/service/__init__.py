@@ -1,0 +1,1 @@
+"""The use cases of listings, by noun. None of them commits: the edge does."""

@@ -1,0 +1,191 @@
+"""Listings on their way: drafted, published, changed, withdrawn; and the acceptances that a change makes void."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts import listings as public
+from contracts.values import Value
+from kit.database import constraint_of
+from kit.ids import new_id
+from kit.problems import Conflict, FieldError, Forbidden, NotFound, Problem, Unprocessable, refused
+from kit.web import field_error
+from services.listings.listing import Listing
+from services.listings.organisation import Organisation
+from services.listings.repository import deals as deals_repository
+from services.listings.repository import listings as repository
+from services.listings.repository.organisations import sites_of
+from services.listings.rules import Rules
+from services.listings.schemas import ListingDraft
+from services.listings.service.drafting import site_for
+from services.listings.service.sides import Side, side_of
+from services.listings.service.telling import share_organisations, tell_deal
+
+Kind = TypeVar("Kind", bound=Listing)
+Draft = TypeVar("Draft", bound=ListingDraft)
+Written = tuple[Kind, tuple[public.Warning, ...]]
+
+
+class ExternalIdTaken(Conflict):
+    slug, title = "external-id-taken", "Another listing of yours has this external_id"
+
+
+class VersionMissing(Problem):
+    status, slug, title = 428, "if-match-missing", "Say which version you change"
+
+
+class VersionPassed(Problem):
+    status, slug, title = 412, "version-passed", "It has changed meanwhile"
+
+
+async def create_listing(
+    session: AsyncSession, rules: Rules, side: Side[Kind, Draft], owner: UUID, draft: Draft, publish: bool, now: datetime
+) -> Written[Kind]:
+    """A new draft, published at once if asked. Raises 422 naming every field that does not fit, 409 for a second external_id."""
+    organisation = (await share_organisations(session, owner))[owner]
+    land = rules.country(organisation.country)
+    listing = side.kind(id=new_id(), organisation_id=owner, created_at=now, updated_at=now)
+    side.write(listing, draft, site_for(draft, await sites_of(session, owner)), rules, land, now)
+    if publish and listing.has_ended(now):
+        raise refused(side.end_field, "has passed already: put it into the future, or leave it out")
+    session.add(listing)
+    await _flush(session)
+    if publish:
+        await _publish(session, rules, side, listing, organisation, now)
+    return listing, side.warnings(listing, draft, rules)
+
+
+async def _flush(session: AsyncSession) -> None:
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        if (constraint_of(error) or "").endswith("_external_id_once"):
+            taken = FieldError("external_id", "another listing of yours has it: change that one, or use another")
+            raise ExternalIdTaken(f"external_id: {taken.message}", [taken]) from error
+        raise
+
+
+async def own_listing(
+    session: AsyncSession,
+    side: Side[Kind, Any],
+    owner: UUID,
+    id: UUID,
+) -> tuple[Kind, Organisation]:
+    """My listing, locked, and my organisation, locked against a change of its licences. Raises 403 for a published one of others, else 404."""
+    organisation = (await share_organisations(session, owner))[owner]
+    listing = await repository.lock_listing(session, side.kind, id)
+    if listing.organisation_id != owner:
+        raise (
+            Forbidden(f"this {side.name} is another organisation's") if listing.is_published else NotFound(f"there is no such {side.name}")
+        )
+    return listing, organisation
+
+
+async def publish_listing(session: AsyncSession, rules: Rules, side: Side[Kind, Any], owner: UUID, id: UUID, now: datetime) -> Kind:
+    """To the market. Raises 404, 403, and 409 where its state does not allow it."""
+    listing, organisation = await own_listing(session, side, owner, id)
+    await _publish(session, rules, side, listing, organisation, now)
+    return listing
+
+
+async def _publish(
+    session: AsyncSession, rules: Rules, side: Side[Kind, Any], listing: Kind, organisation: Organisation, now: datetime
+) -> None:
+    if listing.publish(now):
+        side.judge(listing, rules, rules.country(organisation.country), now)
+        await side.tell(session, rules, side.events["publish"], listing, now)
+
+
+async def withdraw_listing(session: AsyncSession, rules: Rules, side: Side[Kind, Any], owner: UUID, id: UUID, now: datetime) -> Kind:
+    """Off the market; open acceptances are void. Raises 404, 403, and 409 where its state does not allow it."""
+    listing, _ = await own_listing(session, side, owner, id)
+    if listing.withdraw(now):
+        await void_acceptances(session, rules, listing, owner, now)
+        await side.tell(session, rules, side.events["withdrawn"], listing, now)
+    return listing
+
+
+async def change_listing(
+    session: AsyncSession,
+    rules: Rules,
+    side: Side[Kind, Draft],
+    owner: UUID,
+    id: UUID,
+    if_match: str | None,
+    change: Value,
+    now: datetime,
+) -> Written[Kind]:
+    """A merge patch of the version named by If-Match. Raises 404, 403, 412, 422, 428. What changes nothing is no change."""
+    listing, organisation = await own_listing(session, side, owner, id)
+    check_version(listing, if_match)
+    draft = merged(side, listing, change)
+    await rewrite_listing(session, rules, side, listing, organisation, draft, now)
+    return listing, side.warnings(listing, draft, rules)
+
+
+async def rewrite_listing(
+    session: AsyncSession, rules: Rules, side: Side[Kind, Draft], listing: Kind, organisation: Organisation, draft: Draft, now: datetime
+) -> bool:
+    """Puts a whole draft in the place of a locked listing's; False where nothing differs, and then nothing is touched."""
+    before, terms = listing.state, listing.terms()
+    site = site_for(draft, await sites_of(session, organisation.id))
+    side.write(listing, draft, site, rules, rules.country(organisation.country), now)
+    if not session.is_modified(listing):
+        return False
+    if listing.terms() != terms:
+        listing.terms_version = listing.version + 1
+        await void_acceptances(session, rules, listing, organisation.id, now)
+    listing.settle(now)
+    await _flush(session)
+    await tell_settled(session, rules, listing, before, now)
+    return True
+
+
+async def tell_settled(session: AsyncSession, rules: Rules, listing: Listing, before: str, now: datetime) -> None:
+    """What others hear of a listing that was on the market, or is again; a change of any other is no event (design.md)."""
+    side = side_of(listing)
+    is_told = listing.is_published or before != listing.state
+    if is_told and listing.state in side.events:
+        await side.tell(session, rules, side.events[listing.state], listing, now)
+
+
+async def void_acceptances(session: AsyncSession, rules: Rules, listing: Listing, by: UUID | None, now: datetime) -> None:
+    """Nobody agrees to what they did not see (matching.md, section 6). by: whose doing it is; None is time's."""
+    for deal in await deals_repository.offered_deals(session, listing):
+        had_accepted = deal.void(by, now)
+        await tell_deal(session, rules, public.DealVoided, deal, now, had_accepted)
+
+
+def check_version(listing: Listing, if_match: str | None) -> None:
+    """RFC 9110, section 13.1.1: the strong ETag of GET. Raises 428 and 412."""
+    if if_match is None:
+        raise VersionMissing('send If-Match with the ETag of your GET, such as "3"')
+    if f'"{listing.version}"' not in [tag.strip() for tag in if_match.split(",")]:
+        raise VersionPassed(f"it is at version {listing.version} now: read it again, and repeat your change")
+
+
+def merged(side: Side[Kind, Draft], listing: Kind, change: Value) -> Draft:
+    """The listing's own draft with the change in it: a field left out stays, null clears. Raises 422."""
+    now: dict[str, Any] = dict(side.draft_of(listing))
+    now |= {name: getattr(change, name) for name in change.model_fields_set}
+    try:
+        return side.draft.model_validate(now)
+    except ValidationError as error:
+        errors = [field_error(found) for found in error.errors()]
+        raise Unprocessable("; ".join(f"{one.field}: {one.message}" for one in errors), errors) from None
+
+
+async def seen_listing(session: AsyncSession, side: Side[Kind, Any], reader: UUID, id: UUID) -> Kind:
+    """A listing that this organisation may see: its own, a published one, or one that it has an agreed deal with. Raises 404."""
+    listing = await repository.listing(session, side.kind, id)
+    if listing.organisation_id == reader or listing.is_published:
+        return listing
+    if listing.state != "draft" and await deals_repository.is_side_of_agreement(session, listing, reader):
+        return listing
+    raise NotFound(f"there is no such {side.name}")

@@ -1,0 +1,98 @@
+"""The events of listings: what happened, as others may see it, in the transaction that made it true.
+
+Load-bearing: the organisation's row is locked (shared) before its licences are read, so that a licence that is being added cannot
+miss a want that is being published, nor the other way round.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from kit.outbox import Route, record
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from contracts import listings as public
+from contracts.routing import bucket_of_offer, buckets_of_want, partition_of
+from contracts.topics import DEALS, OFFERS, STANDING, WANTS
+from kit import telemetry
+from kit.ids import new_id
+from services.listings.deal import Deal
+from services.listings.offer import Offer
+from services.listings.organisation import Organisation
+from services.listings.repository.organisations import valid_licences
+from services.listings.rules import Rules
+from services.listings.want import Want
+
+
+async def share_organisations(session: AsyncSession, *ids: UUID) -> dict[UUID, Organisation]:
+    """Locks these organisations against a change of their licences, in the order of their ids."""
+    statement = select(Organisation).where(col(Organisation.id).in_(ids)).order_by(col(Organisation.id)).with_for_update(read=True)
+    return {one.id: one for one in (await session.execute(statement)).scalars()}
+
+
+async def holder_of(session: AsyncSession, rules: Rules, organisation_id: UUID, now: datetime) -> public.Holder:
+    """Kind and licences, valid today in the organisation's country."""
+    organisation = await session.get_one(Organisation, organisation_id)
+    today = rules.country(organisation.country).today(now)
+    licences = await valid_licences(session, organisation_id, today)
+    return public.Holder.model_validate({"kind": organisation.kind, "licences": [_told(one) for one in licences]})
+
+
+def _told(licence: object) -> public.HeldLicence:
+    return public.HeldLicence.model_validate(licence, from_attributes=True)
+
+
+async def offer_fact(session: AsyncSession, rules: Rules, offer: Offer, now: datetime) -> public.OfferFact:
+    """The offer as every event of it carries it."""
+    holder = await holder_of(session, rules, offer.organisation_id, now)
+    shown = offer.shown(rules.material(offer.material))
+    return public.OfferFact(**shown, holder=holder, catalogue_version=rules.catalogue.version)
+
+
+async def want_fact(session: AsyncSession, rules: Rules, want: Want, now: datetime) -> public.WantFact:
+    """The want as every event of it carries it."""
+    holder = await holder_of(session, rules, want.organisation_id, now)
+    return public.WantFact(**want.shown(), holder=holder, catalogue_version=rules.catalogue.version)
+
+
+async def tell_offer(session: AsyncSession, rules: Rules, event: type[public.OfferEvent], offer: Offer, now: datetime) -> None:
+    """Records an `offer.*` event: once for everybody, once for the owner of its bucket."""
+    offer.partitions = [partition_of(bucket_of_offer(offer.material, rules.catalogue))]
+    fact = await offer_fact(session, rules, offer, now)
+    routes = [Route(STANDING, offer.partitions[0]), Route(OFFERS)]
+    await record(session, _event(event, str(offer.id), offer.version, fact, now), routes)
+
+
+async def tell_want(session: AsyncSession, rules: Rules, event: type[public.WantEvent], want: Want, now: datetime) -> None:
+    """Records a `want.*` event: once for everybody, once a partition that it concerns or ever concerned (design.md, Routing)."""
+    concerned = {partition_of(bucket) for bucket in buckets_of_want(want.codes, rules.catalogue)}
+    want.partitions = sorted(concerned | set(want.partitions))
+    fact = await want_fact(session, rules, want, now)
+    routes = [*(Route(STANDING, number) for number in want.partitions), Route(WANTS)]
+    await record(session, _event(event, str(want.id), want.version, fact, now), routes)
+
+
+async def tell_deal(
+    session: AsyncSession,
+    rules: Rules,
+    event: type[public.DealEvent],
+    deal: Deal,
+    now: datetime,
+    had_accepted: tuple[UUID, ...] = (),
+) -> None:
+    """Records a `deal.*` event: for its two sides, and for the owner of its offer's bucket."""
+    fact = public.DealFact(
+        **dict(deal.shown()),
+        material=deal.material,
+        parties=(deal.holder_id, deal.seeker_id),
+        answered_by=deal.answered_by,
+        had_accepted=had_accepted,
+    )
+    partition = partition_of(bucket_of_offer(deal.material, rules.catalogue))
+    await record(session, _event(event, str(deal.id), deal.version, fact, now), [Route(STANDING, partition), Route(DEALS)])
+
+
+def _event(event: type[public.Event], subject: str, version: int, fact: public.Shape, now: datetime) -> public.Event:
+    return event(id=new_id(), time=now, subject=subject, version=version, data=fact, correlation_id=telemetry.correlation_id.get())

@@ -1,0 +1,1 @@
+"""What notifications keeps: the feed, what is being gathered, notices."""
