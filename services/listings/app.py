@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from kit.bus import Bus
 from kit.relay import Relay
 from kit.tokens import Tokens
 from sqlalchemy import text
 
 from contracts.catalogue import Catalogue
+from kit.bus import Bus
 from kit.clock import Clock, system_clock
 from kit.database import create_engine, create_pool, sessions_of
 from kit.running import running

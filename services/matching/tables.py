@@ -6,7 +6,8 @@ from typing import get_args
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Text
-from sqlalchemy.dialects.postgresql import ARRAY, UUID as PostgresUUID
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PostgresUUID
 from sqlmodel import Field, SQLModel
 
 from contracts import listings as public

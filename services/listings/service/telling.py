@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from kit.outbox import Route, record
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -18,6 +17,7 @@ from contracts.routing import bucket_of_offer, buckets_of_want, partition_of
 from contracts.topics import DEALS, OFFERS, STANDING, WANTS
 from kit import telemetry
 from kit.ids import new_id
+from kit.outbox import Route, record
 from services.listings.deal import Deal
 from services.listings.offer import Offer
 from services.listings.organisation import Organisation

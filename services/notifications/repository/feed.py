@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -21,8 +21,8 @@ WINDOW = 20_000  # positions that one statement looks at: some tens of milliseco
 WINDOWS = 10  # and how many of them one page may take, before it answers what it has and moves on
 PRUNED_AT_ONCE = 10_000
 
-Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-Pool = asyncpg.Pool[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +105,40 @@ def _row(position: int, entry: Entry, now: datetime) -> tuple[Any, ...]:
     return (position, entry.event_id, entry.subject, entry.version, entry.type, entry.time, *who, entry.event, now)
 
 
-async def read_entries(pool: Pool, after: int | None, filters: Filters, limit: int) -> Looked:
-    """Up to `limit` entries behind a position (None: the oldest kept), in order. Raises CursorExpired.
+class FeedReader:
+    """Reads the feed, each time on a connection of the pool."""
 
-    One snapshot sees head and entries together: pruning between the two would lose events without a word.
-    """
-    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        head = await read_head(connection)
-        position = head.oldest if after is None else after
-        if not head.oldest <= position <= head.position:
-            raise CursorExpired(head.oldest)
-        entries: list[StoredEntry] = []
-        for _ in range(WINDOWS):
-            if len(entries) == limit or position == head.position:
-                break
-            until = min(position + WINDOW, head.position)
-            found = await _window(connection, position, until, filters, limit - len(entries))
-            entries += found
-            position = found[-1].position if len(entries) == limit else until
-        return Looked(entries, position, head.position)
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def head(self) -> Head:
+        """As of now."""
+        async with self._pool.acquire() as connection:
+            return await read_head(connection)
+
+    async def read(self, after: int | None, filters: Filters, limit: int) -> Looked:
+        """Up to `limit` entries behind a position (None: the oldest kept), in order. Raises CursorExpired.
+
+        One snapshot sees head and entries together: pruning between the two would lose events without a word.
+        """
+        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            head = await read_head(connection)
+            position = head.oldest if after is None else after
+            if not head.oldest <= position <= head.position:
+                raise CursorExpired(head.oldest)
+            return await _look(connection, head, position, filters, limit)
+
+
+async def _look(connection: Connection, head: Head, position: int, filters: Filters, limit: int) -> Looked:
+    entries: list[StoredEntry] = []
+    for _ in range(WINDOWS):
+        if len(entries) == limit or position == head.position:
+            break
+        until = min(position + WINDOW, head.position)
+        found = await _window(connection, position, until, filters, limit - len(entries))
+        entries += found
+        position = found[-1].position if len(entries) == limit else until
+    return Looked(entries, position, head.position)
 
 
 async def _window(connection: Connection, after: int, until: int, filters: Filters, limit: int) -> list[StoredEntry]:

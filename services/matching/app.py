@@ -1,0 +1,55 @@
+"""Matching: the standing market, scored and ranked; who is told; and the door through which matches are answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from kit.consumer import ConsumerLoop
+from kit.relay import Relay
+
+from contracts.catalogue import Catalogue
+from contracts.countries import country
+from contracts.topics import STANDING, dead_letters_of
+from kit.bus import Bus
+from kit.clock import Clock, system_clock
+from kit.database import create_pool
+from kit.forwarding import Part
+from kit.running import running
+from kit.web import create_part, health_routes
+from services.matching.bucket import Rulebook
+from services.matching.calls import Listings
+from services.matching.listing import Finder
+from services.matching.ownership import Ownership
+from services.matching.reactions import StandingHandler
+from services.matching.routes import router
+from services.matching.settings import MatchingSettings
+
+
+def create_app(settings: MatchingSettings, bus: Bus, catalogue: Catalogue, listings: Part, clock: Clock = system_clock) -> FastAPI:
+    """The part, ready to be served; its lifespan owns the connections, the relay and the consumer."""
+    token = settings.internal_token.get_secret_value()
+    calls = Listings(listings, token)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = await create_pool(settings, "matching")
+        ownership = Ownership(pool, Rulebook(catalogue, country()), settings.address)
+        handler = StandingHandler(pool, ownership, clock)
+        consumer = ConsumerLoop(bus, "matching", [STANDING], handler, listener=ownership, dead_letter_topic=dead_letters_of("matching"))
+        app.state.pool, app.state.ownership, app.state.listings = pool, ownership, calls
+        app.state.finder = Finder(ownership, calls, settings)
+        try:
+            async with running(Relay(pool, bus, "matching").run(), consumer.run()):
+                yield
+        finally:
+            await pool.close()
+
+    return create_part("matching", lifespan, (router, health_routes(_is_ready)), token, clock)
+
+
+async def _is_ready(request: Request) -> bool:
+    async with asyncio.timeout(2):
+        return bool(await request.app.state.pool.fetchval("select 1") == 1)

@@ -1,0 +1,69 @@
+"""Finding a listing for a reader: here if its events have come, else by asking listings, and waiting for what must come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from kit.identity import Caller
+from kit.problems import Forbidden, NotFound, Unavailable
+from services.matching.calls import Listings
+from services.matching.market import Fact, Market, SideName, side_of
+from services.matching.ownership import Ownership
+from services.matching.settings import MatchingSettings
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Answers from the markets of this process."""
+
+    ownership: Ownership
+    listings: Listings
+    settings: MatchingSettings
+
+    async def own(self, side: SideName, id: UUID, caller: Caller) -> tuple[Fact, list[Market]] | None:
+        """My listing and its markets; None for a draft of mine. Raises 403 for a published one of others, else 404, and 503."""
+        fact = self._known(side, id)
+        if fact is None:
+            asked = await self.listings.standing(side, id, caller)
+            self._check_owner(side, asked.organisation_id, asked.state, caller)
+            if asked.state != "published":
+                return None
+            fact = await self._until(
+                lambda: self._known(side, id), self.settings.waits_for_listing_seconds, "this listing is being matched"
+            )
+        self._check_owner(side, fact.organisation_id, fact.state, caller)
+        partitions = self.ownership.rulebook.partitions_of(fact)
+        waits = self.settings.waits_for_owner_seconds
+        markets = await self._until(lambda: self.ownership.holding(partitions), waits, "this part of the market changes hands")
+        return fact, markets
+
+    def _known(self, side: SideName, id: UUID) -> Fact | None:
+        """The newest that any market here has heard."""
+        heard = [fact for market in self.ownership.markets.values() if (fact := market.facts.get(id)) is not None and side_of(fact) == side]
+        return max(heard, key=lambda fact: fact.version, default=None)
+
+    def _check_owner(self, side: SideName, owner: UUID, state: str, caller: Caller) -> None:
+        if owner == caller.organisation_id:
+            return
+        if state == "published":
+            raise Forbidden(f"this {side} is another organisation's: ask for the matches of your own")
+        raise NotFound(f"there is no such {side}")
+
+    async def _until(self, look: Callable[[], Found | None], seconds: float, what: str) -> Found:
+        """What is looked for, as soon as it is there."""
+        if (found := look()) is not None:
+            return found
+        try:
+            async with asyncio.timeout(seconds), self.ownership.has_changed:
+                await self.ownership.has_changed.wait_for(lambda: look() is not None)
+        except TimeoutError:
+            raise Unavailable(f"{what}; ask again in a moment") from None
+        found = look()
+        assert found is not None
+        return found

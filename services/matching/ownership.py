@@ -1,0 +1,112 @@
+"""Who owns which partition: taken by raising its epoch before its market is rebuilt (design.md, Fencing).
+
+Load-bearing: the order. Epoch first, then the rebuild reads; so whatever a former owner could still commit is committed, and read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import asyncpg
+import structlog
+
+from kit.bus import TopicPartition
+from services.matching.bucket import Rulebook
+from services.matching.market import Market
+from services.matching.repository import stored_market
+
+log = structlog.get_logger()
+PATIENCE_SECONDS = 1.0  # how long an effect of the former owner may finish before its backend is ended
+RAISE = """
+insert into partition_owner as mine (partition, epoch, address, is_ready) values ($1, 1, $2, false)
+on conflict (partition) do update set epoch = mine.epoch + 1, address = excluded.address, is_ready = false
+returning epoch
+"""
+
+
+class Ownership:
+    """The partitions of this process, and their markets. A listener of the bus: told of what it is given, and of what is taken."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], rulebook: Rulebook, address: str) -> None:
+        self.pool, self.rulebook, self.address = pool, rulebook, address
+        self.epochs: dict[int, int] = {}
+        self.markets: dict[int, Market] = {}
+        self._resting: dict[int, Market] = {}
+        self.has_changed = asyncio.Condition()
+
+    async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
+        for number in sorted(one.partition for one in partitions):
+            await self.take(number)
+
+    async def revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """Its market stays in memory: if the row still has our epoch when the partition comes back, nobody has written since."""
+        for number in (one.partition for one in partitions):
+            market = self.markets.pop(number, None)
+            if market is not None:
+                self._resting[number] = market
+        await self.wake()
+
+    async def take(self, partition: int) -> None:
+        """Owns the partition and its market, whoever had it before."""
+        resting = self._resting.pop(partition, None)
+        if resting is not None and await self._is_still_mine(partition):
+            self.markets[partition] = resting
+        else:
+            self.epochs[partition] = await raise_epoch(self.pool, partition, self.address)
+            await self.rebuild(partition)
+        await self.wake()
+
+    async def _is_still_mine(self, partition: int) -> bool:
+        query = "select epoch = $2 and address = $3 from partition_owner where partition = $1"
+        return bool(await self.pool.fetchval(query, partition, self.epochs.get(partition, 0), self.address))
+
+    async def rebuild(self, partition: int) -> Market:
+        """The market from its own tables; then reads may be answered from it."""
+        market = Market(partition, self.rulebook)
+        async with self.pool.acquire() as connection:
+            stored = await stored_market(connection, partition)
+            for fact in stored.facts:
+                market.take(fact)
+            for key, told in stored.told.items():
+                market.keep_told(key, told)
+            for pair, answer in stored.answers.items():
+                market.keep_answer(pair, answer)
+            query = "update partition_owner set is_ready = true where partition = $1 and epoch = $2"
+            await connection.execute(query, partition, self.epochs[partition])
+        self.markets[partition] = market
+        return market
+
+    def spoil(self, partition: int) -> None:
+        """What is in memory is no longer what is committed: the next use rebuilds it."""
+        self.markets.pop(partition, None)
+
+    async def market(self, partition: int) -> Market:
+        """The market of an owned partition, rebuilt if it was spoilt."""
+        return self.markets.get(partition) or await self.rebuild(partition)
+
+    def holding(self, partitions: Iterable[int]) -> list[Market] | None:
+        """The markets of these partitions; None while one of them is not here, or not ready."""
+        found = [self.markets.get(number) for number in partitions]
+        return [market for market in found if market is not None] if all(found) else None
+
+    async def wake(self) -> None:
+        """Readers that wait for a listing or an owner look again."""
+        async with self.has_changed:
+            self.has_changed.notify_all()
+
+
+async def raise_epoch(pool: asyncpg.Pool[asyncpg.Record], partition: int, address: str) -> int:
+    """The next epoch. A former owner that holds the row longer than a second is ended: time-outs do not fire inside COPY."""
+    async with pool.acquire() as connection:
+        pid = connection.get_server_pid()
+        raising = asyncio.ensure_future(connection.fetchval(RAISE, partition, address))
+        while not (await asyncio.wait([raising], timeout=PATIENCE_SECONDS))[0]:
+            await _end_blockers(pool, pid)
+        epoch: int = await raising
+        return epoch
+
+
+async def _end_blockers(pool: asyncpg.Pool[asyncpg.Record], pid: int) -> None:
+    ended = await pool.fetch("select blocker, pg_terminate_backend(blocker) from unnest(pg_blocking_pids($1)) as blocker", pid)
+    log.warning("ended a former owner's transactions", backends=[row["blocker"] for row in ended])

@@ -1,0 +1,102 @@
+"""Matches as they are read: ranked from the index when somebody asks, exactly, to any depth (matching.md, section 5).
+
+The order is that of section 3: the score rounded to ten decimals, the distance rounded to six, the counterpart's id. A page begins behind
+the last key of the page before, so that nothing present throughout is skipped or repeated.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from contracts.listings import OfferFact, WantFact
+from contracts.matching import Match
+from services.matching.engine import Ranking
+from services.matching.market import CLOSING, Fact, Market, PairKey, pair_key, side_of
+from services.matching.match import shown
+from services.matching.telling import both
+
+Key = tuple[float, float, str]  # as they are ordered
+ANSWERED = frozenset({"offered", "agreed", "declined", "released"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One pair of a list, before it is shown."""
+
+    key: Key
+    pair: PairKey
+    market: Market
+
+
+def entries(markets: list[Market], fact: Fact, state: str | None, least: float) -> Iterator[Entry]:
+    """A listing's matches in order: open ones (None), or those of one state; least: the lowest score that is asked for."""
+    if state in ANSWERED or state == "lapsed":
+        return iter(sorted(_remembered(markets, fact, state, least), key=lambda entry: entry.key))
+    return heapq.merge(*(_ranked(market, fact, bucket, state, least) for market in markets for bucket in market.buckets_of(fact)), key=_key)
+
+
+def _key(entry: Entry) -> Key:
+    return entry.key
+
+
+def _ranked(market: Market, fact: Fact, bucket: str, state: str | None, least: float) -> Iterator[Entry]:
+    """From the index: the pairs that fit, or that the law alone closes, without those whose answer takes them out."""
+    if fact.state != "published":
+        return
+    side = side_of(fact)
+    ranking = market.blocked(fact, bucket) if state == "blocked" else market.ranking(fact, bucket)
+    for counterpart, key in _keys(ranking):
+        if key[0] > -least:
+            return
+        pair = pair_key(side, fact.id, counterpart)
+        answered = market.answer_state(pair)
+        if answered in CLOSING or (state is not None and answered is not None):
+            continue
+        yield Entry(key, pair, market)
+
+
+def _keys(ranking: Ranking) -> Iterator[tuple[UUID, Key]]:
+    for counterpart, score, distance in zip(ranking.ids, ranking.scores.tolist(), ranking.distances_km.tolist(), strict=True):
+        yield counterpart, (-round(score, 10), round(distance, 6), str(counterpart))
+
+
+def _remembered(markets: list[Market], fact: Fact, state: str, least: float) -> Iterator[Entry]:
+    """From what was answered or told: such pairs may have left the index long ago."""
+    for market in markets:
+        for pair in market.pairs_of.get(fact.id, ()):
+            is_it = market.answer_state(pair) == state if state in ANSWERED else has_lapsed(market, pair)
+            if not is_it or not all(id in market.facts for id in pair):
+                continue
+            scored = market.score(*both(market, pair))
+            if scored.score >= least:
+                counterpart = pair[1] if pair[0] == fact.id else pair[0]
+                yield Entry((-round(scored.score, 10), round(scored.distance_km, 6), str(counterpart)), pair, market)
+
+
+def has_lapsed(market: Market, pair: PairKey) -> bool:
+    """Whether a told pair is closed now, with nothing answered."""
+    told = market.told.get(pair)
+    return told is not None and told.is_lapsed and market.answer_state(pair) is None
+
+
+def behind(found: Iterable[Entry], last: Key | None) -> Iterator[Entry]:
+    """What comes after the key of the page before."""
+    return (entry for entry in found if last is None or entry.key > last)
+
+
+def shown_entry(entry: Entry) -> Match:
+    return shown(entry.market, *both(entry.market, entry.pair))
+
+
+def match_by_id(markets: Iterable[Market], pair: PairKey, reader: UUID) -> Match | None:
+    """A match to one of its sides: open, blocked, answered, or once told. None for all else."""
+    for market in markets:
+        offer, want = (market.facts.get(id) for id in pair)
+        if isinstance(offer, OfferFact) and isinstance(want, WantFact) and reader in (offer.organisation_id, want.organisation_id):
+            match = shown(market, offer, want)
+            was_told = pair in market.told or pair in market.answers
+            return match if match.state != "lapsed" or was_told else None
+    return None

@@ -1,0 +1,90 @@
+"""The notifications part: its app, and the loops that live as long as it does.
+
+Load-bearing: `running`. A loop that dies takes the part down, because a feed that no longer grows looks like a
+market in which nothing happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+
+import structlog
+from fastapi import FastAPI, Request
+from kit.consumer import ConsumerLoop
+from sqlalchemy import text
+
+from contracts.catalogue import Catalogue
+from contracts.topics import DEALS, MATCHES, OFFERS, WANTS, dead_letters_of
+from kit.bus import Bus
+from kit.clock import Clock, system_clock
+from kit.database import TRANSIENT, create_engine, create_pool, sessions_of
+from kit.running import running
+from kit.web import create_part, health_routes
+from services.notifications.reactions import Intake
+from services.notifications.repository.feed import FeedReader, Pool, prune
+from services.notifications.repository.notices import forget_gathered
+from services.notifications.routes import feed_routes, internal_routes, notice_routes
+from services.notifications.settings import NotificationsSettings
+from services.notifications.watch import Watch
+
+NAME = "notifications"
+TOPICS = (OFFERS, WANTS, MATCHES, DEALS)
+
+log = structlog.get_logger()
+
+
+def create_app(settings: NotificationsSettings, bus: Bus, catalogue: Catalogue, clock: Clock = system_clock) -> FastAPI:
+    """The app; its lifespan connects to the database and consumes the public topics."""
+
+    def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
+        return _living(app, settings, bus, catalogue, clock)
+
+    routers = [feed_routes, notice_routes, internal_routes, health_routes(_is_ready)]
+    return create_part(NAME, lifespan, routers, settings.internal_token.get_secret_value(), clock)
+
+
+@asynccontextmanager
+async def _living(app: FastAPI, settings: NotificationsSettings, bus: Bus, catalogue: Catalogue, clock: Clock) -> AsyncIterator[None]:
+    engine = create_engine(settings, NAME)
+    pool = await create_pool(settings, NAME)
+    watch = Watch(pool, settings.poll_seconds)
+    consumer = ConsumerLoop(bus, NAME, TOPICS, Intake(pool, catalogue, clock), dead_letter_topic=dead_letters_of(NAME))
+    app.state.sessions, app.state.feed, app.state.watch = sessions_of(engine), FeedReader(pool), watch
+    try:
+        async with running(consumer.run(), watch.run(), _prune_for_ever(pool, settings, clock)):
+            yield
+    finally:
+        await pool.close()
+        await engine.dispose()
+
+
+async def _prune_for_ever(pool: Pool, settings: NotificationsSettings, clock: Clock) -> None:
+    while True:
+        try:
+            await _prune(pool, settings, clock)
+        except TRANSIENT as error:
+            log.warning("pruning waits for the database", error=type(error).__name__)
+        await asyncio.sleep(settings.prune_seconds)
+
+
+async def _prune(pool: Pool, settings: NotificationsSettings, clock: Clock) -> None:
+    before = clock() - timedelta(days=settings.feed_days)
+    has_more = True
+    while has_more:
+        async with pool.acquire() as connection, connection.transaction():
+            has_more = await prune(connection, before)
+    async with pool.acquire() as connection:
+        await forget_gathered(connection, before)
+
+
+async def _is_ready(request: Request) -> bool:
+    """The database answers."""
+    try:
+        async with request.app.state.sessions() as session:
+            await session.execute(text("select 1"))
+    except TRANSIENT:
+        return False
+    return True
