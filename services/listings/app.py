@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from kit.relay import Relay
 from kit.tokens import Tokens
 from sqlalchemy import text
 
@@ -15,6 +14,7 @@ from contracts.catalogue import Catalogue
 from kit.bus import Bus
 from kit.clock import Clock, system_clock
 from kit.database import create_engine, create_pool, sessions_of
+from kit.relay import Relay
 from kit.running import running
 from kit.web import create_part, health_routes
 from services.listings.routes import accounts, deals, listings, materials, sites, snapshot

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Integer, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -134,6 +134,8 @@ def listing_constraints(table: str, states: tuple[str, ...]) -> tuple[Any, ...]:
         one_of(table, "state", states),
         one_of(table, "rhythm", ("one_off", "recurring")),
         UniqueConstraint("organisation_id", "external_id", name=f"{table}_external_id_once"),
+        Index(f"{table}_mine", "organisation_id", "id"),
+        Index(f"{table}_on_the_market", "id", postgresql_where=text("state = 'published'")),
         CheckConstraint("version >= 1 and terms_version between 1 and version", name=f"{table}_versions_grow"),
         CheckConstraint("(state = 'draft') = (published_at is null)", name=f"{table}_published_once_out_of_draft"),
     )

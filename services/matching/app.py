@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from kit.consumer import ConsumerLoop
-from kit.relay import Relay
 
 from contracts.catalogue import Catalogue
 from contracts.countries import country
@@ -17,6 +16,7 @@ from kit.bus import Bus
 from kit.clock import Clock, system_clock
 from kit.database import create_pool
 from kit.forwarding import Part
+from kit.relay import Relay
 from kit.running import running
 from kit.web import create_part, health_routes
 from services.matching.bucket import Rulebook

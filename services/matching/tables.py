@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import get_args
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Text
+from sqlalchemy import BigInteger, CheckConstraint, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import UUID as PostgresUUID
 from sqlmodel import Field, SQLModel
 
 from contracts import listings as public
@@ -58,7 +57,7 @@ class KeptAnswer(SQLModel, table=True):
     deal_id: UUID
     version: int
     state: str
-    accepted_by: list[UUID] = Field(sa_type=ARRAY(PostgresUUID(as_uuid=True)))
+    accepted_by: list[UUID] = Field(sa_type=ARRAY(Uuid))
     updated_at: datetime = Field(sa_type=Moment)
 
 
@@ -68,7 +67,7 @@ class PartitionOwner(SQLModel, table=True):
     __tablename__ = "partition_owner"
     __table_args__ = (CheckConstraint(f"partition between 0 and {STANDING_PARTITIONS - 1}", name="partition_owner_in_topic"),)
 
-    partition: int = Field(primary_key=True)
+    partition: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     epoch: int = Field(sa_type=BigInteger)
     address: str
     is_ready: bool = False

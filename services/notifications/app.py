@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from fastapi import FastAPI, Request
@@ -20,17 +21,20 @@ from contracts.catalogue import Catalogue
 from contracts.topics import DEALS, MATCHES, OFFERS, WANTS, dead_letters_of
 from kit.bus import Bus
 from kit.clock import Clock, system_clock
-from kit.database import TRANSIENT, create_engine, create_pool, sessions_of
+from kit.database import create_engine, create_pool, sessions_of
+from kit.migrations import MigrationSet
 from kit.running import running
+from kit.transient import is_transient
 from kit.web import create_part, health_routes
 from services.notifications.reactions import Intake
 from services.notifications.repository.feed import FeedReader, Pool, prune
 from services.notifications.repository.notices import forget_gathered
 from services.notifications.routes import feed_routes, internal_routes, notice_routes
 from services.notifications.settings import NotificationsSettings
-from services.notifications.watch import Watch
+from services.notifications.watch import DATABASE_ERRORS, Watch
 
 NAME = "notifications"
+MIGRATIONS = MigrationSet(NAME, NAME, Path(__file__).with_name("migrations"))
 TOPICS = (OFFERS, WANTS, MATCHES, DEALS)
 
 log = structlog.get_logger()
@@ -65,7 +69,9 @@ async def _prune_for_ever(pool: Pool, settings: NotificationsSettings, clock: Cl
     while True:
         try:
             await _prune(pool, settings, clock)
-        except TRANSIENT as error:
+        except DATABASE_ERRORS as error:
+            if not is_transient(error):
+                raise
             log.warning("pruning waits for the database", error=type(error).__name__)
         await asyncio.sleep(settings.prune_seconds)
 
@@ -85,6 +91,8 @@ async def _is_ready(request: Request) -> bool:
     try:
         async with request.app.state.sessions() as session:
             await session.execute(text("select 1"))
-    except TRANSIENT:
+    except DATABASE_ERRORS as error:
+        if not is_transient(error):
+            raise
         return False
     return True

@@ -1,12 +1,14 @@
-"""What follows from which event: one table, `REACTIONS`, and the consumer that applies it.
+"""What follows from which event: a table, `HEARD`, and the consumer that applies it.
 
-Every event of the four public topics goes into the feed; those named here also make notices. Who hears what: matching.md, sections 5 and 6.
+Every event of the four public topics goes into the feed; those in the table are also heard of at once, by whom it says, and a proposed
+match is gathered besides, until all of its ranking is in. Who hears what: matching.md, sections 5 and 6.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -14,17 +16,19 @@ from uuid import UUID
 from contracts.catalogue import Catalogue
 from contracts.envelope import Event, read_event
 from contracts.listings import DealAgreed, DealDeclined, DealEvent, DealFact, DealOffered, DealReleased, DealVoided
-from contracts.matching import Cause, MatchFact, MatchProposed
+from contracts.matching import MatchProposed
 from contracts.notifications import NoticeKind, Subject
 from kit.bus import Record, TopicPartition
 from kit.clock import Clock
 from services.notifications import texts
 from services.notifications.feed import entry_of
-from services.notifications.repository.feed import Pool
-from services.notifications.service import Moment, gather_telling, pair_of, side_of, take_into_feed, tell
+from services.notifications.notice import Notice
+from services.notifications.repository.feed import Connection, Pool
+from services.notifications.repository.notices import store_notice
+from services.notifications.service import cause_of, gather_telling, new_notice, pair_of, side_of, take_into_feed
 from services.notifications.texts import DealText
 
-Reaction = Callable[[Moment, Any], Awaitable[None]]
+Hearing = Callable[[Any, Catalogue, datetime], list[Notice]]
 Hearers = Callable[[DealFact], tuple[UUID, ...]]
 
 
@@ -43,50 +47,36 @@ def who_had_accepted(deal: DealFact) -> tuple[UUID, ...]:
     return tuple(side for side in deal.had_accepted if side != deal.answered_by)
 
 
-def deal_notice(kind: NoticeKind, hearers: Hearers, text: DealText) -> Reaction:
-    """A reaction that tells some sides of a deal."""
+def of_deal(kind: NoticeKind, hearers: Hearers, text: DealText) -> Hearing:
+    """Some sides of a deal hear of it."""
 
-    async def react(moment: Moment, event: DealEvent) -> None:
+    def heard(event: DealEvent, catalogue: Catalogue, now: datetime) -> list[Notice]:
         deal = event.data
-        for side in hearers(deal):
-            await tell(moment, kind, side, Subject(type="deal", id=str(deal.id)), event.version, text(deal, moment.catalogue))
+        subject, said = Subject(type="deal", id=str(deal.id)), text(deal, catalogue)
+        return [new_notice(kind, side, subject, event.version, said, now) for side in hearers(deal)]
 
-    return react
+    return heard
 
 
-async def tell_standing_side(moment: Moment, event: MatchProposed) -> None:
-    """One notice a match to the holder of the listing that stood already, if it was told."""
+def of_match(event: MatchProposed, catalogue: Catalogue, now: datetime) -> list[Notice]:
+    """The holder of the listing that stood already hears of each match, if it was told."""
     match = event.data
-    cause_side = side_of(match, cause_of(match))
-    holder = match.parties[1] if cause_side == "offer" else match.parties[0]
-    if holder in match.told:
-        side: texts.Side = "want" if cause_side == "offer" else "offer"
-        text = texts.match_proposed(side, pair_of(match), moment.catalogue)
-        await tell(moment, "match.proposed", holder, Subject(type="match", id=match.id), event.version, text)
+    standing: texts.Side = "want" if side_of(match, cause_of(match)) == "offer" else "offer"
+    holder = match.parties[0] if standing == "offer" else match.parties[1]
+    if holder not in match.told:
+        return []
+    text = texts.match_proposed(standing, pair_of(match), catalogue)
+    return [new_notice("match.proposed", holder, Subject(type="match", id=match.id), event.version, text, now)]
 
 
-async def gather_for_cause(moment: Moment, event: MatchProposed) -> None:
-    """One notice a ranking to the holder of the listing that caused it, when all of its events are in."""
-    match, cause = event.data, cause_of(event.data)
-    holder = match.parties[0] if side_of(match, cause) == "offer" else match.parties[1]
-    await gather_telling(moment, match, cause, holder)
-
-
-def cause_of(match: MatchFact) -> Cause:
-    """Of a proposed match. Raises ValueError where there is none."""
-    if match.cause is None:
-        raise ValueError(f"the proposal of {match.id} names no cause")
-    return match.cause
-
-
-REACTIONS: Mapping[type[Event], tuple[Reaction, ...]] = MappingProxyType(
+HEARD: Mapping[type[Event], Hearing] = MappingProxyType(
     {
-        MatchProposed: (tell_standing_side, gather_for_cause),
-        DealOffered: (deal_notice("deal.offered", the_other_side, texts.deal_offered),),
-        DealAgreed: (deal_notice("deal.agreed", both_sides, texts.deal_agreed),),
-        DealDeclined: (deal_notice("deal.declined", who_had_accepted, texts.deal_declined),),
-        DealVoided: (deal_notice("deal.voided", who_had_accepted, texts.deal_voided),),
-        DealReleased: (deal_notice("deal.released", both_sides, texts.deal_released),),
+        MatchProposed: of_match,
+        DealOffered: of_deal("deal.offered", the_other_side, texts.deal_offered),
+        DealAgreed: of_deal("deal.agreed", both_sides, texts.deal_agreed),
+        DealDeclined: of_deal("deal.declined", who_had_accepted, texts.deal_declined),
+        DealVoided: of_deal("deal.voided", who_had_accepted, texts.deal_voided),
+        DealReleased: of_deal("deal.released", both_sides, texts.deal_released),
     }
 )
 EVEN_IF_LATE: frozenset[type[Event]] = frozenset({MatchProposed})
@@ -107,10 +97,16 @@ class Intake:
         events = {event.id: event for event in (read_event(dict(record.headers), record.value) for record in records)}
         entries = [entry_of(event, self._catalogue) for event in events.values()]
         async with self._turn, self._pool.acquire() as connection, connection.transaction():
-            moment = Moment(connection, self._catalogue, self._clock())
-            found = await take_into_feed(connection, entries, moment.now)
+            now = self._clock()
+            found = await take_into_feed(connection, entries, now)
             told = [events[entry.event_id] for entry in found.new]
             late = [event for event in (events[entry.event_id] for entry in found.late) if type(event) in EVEN_IF_LATE]
             for event in told + late:
-                for react in REACTIONS.get(type(event), ()):
-                    await react(moment, event)
+                await self._react(connection, event, now)
+
+    async def _react(self, connection: Connection, event: Event, now: datetime) -> None:
+        if (heard := HEARD.get(type(event))) is not None:
+            for notice in heard(event, self._catalogue, now):
+                await store_notice(connection, notice)
+        if isinstance(event, MatchProposed):
+            await gather_telling(connection, event.data, self._catalogue, now)

@@ -39,15 +39,6 @@ class Sorted:
     late: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What a reaction works with: its batch's transaction, the catalogue, and the time."""
-
-    connection: Connection
-    catalogue: Catalogue
-    now: datetime
-
-
 def sort_out(entries: Sequence[Entry], known: Known) -> Sorted:
     """By event id, then by version, in the order in which they came."""
     seen, versions = set(known.event_ids), dict(known.versions)
@@ -73,26 +64,10 @@ async def take_into_feed(connection: Connection, entries: Sequence[Entry], now: 
     return found
 
 
-async def tell(
-    moment: Moment,
-    kind: public.NoticeKind,
-    organisation_id: UUID,
-    subject: public.Subject,
-    version: int,
-    text: public.NoticeText,
-) -> None:
-    """One notice to the people of one organisation."""
-    await notices.store_notice(moment.connection, _notice(moment, kind, organisation_id, subject, version, text))
-
-
-def _notice(
-    moment: Moment,
-    kind: public.NoticeKind,
-    organisation_id: UUID,
-    subject: public.Subject,
-    version: int,
-    text: public.NoticeText,
+def new_notice(
+    kind: public.NoticeKind, organisation_id: UUID, subject: public.Subject, version: int, text: public.NoticeText, now: datetime
 ) -> Notice:
+    """A notice to the people of one organisation."""
     return Notice(
         id=new_id(),
         organisation_id=organisation_id,
@@ -102,24 +77,33 @@ def _notice(
         version=version,
         text_es=text.es,
         text_en=text.en,
-        created_at=moment.now,
+        created_at=now,
     )
 
 
-async def gather_telling(moment: Moment, match: MatchFact, cause: Cause, holder: UUID) -> None:
-    """Keeps what was told of a ranking, and writes `listing.matched` when all of it is in (matching.md, section 5)."""
+async def gather_telling(connection: Connection, match: MatchFact, catalogue: Catalogue, now: datetime) -> None:
+    """Keeps what was told of a ranking, and writes the notice of its cause when all of it is in. Raises ValueError without a cause."""
+    cause = cause_of(match)
     side = side_of(match, cause)
-    counterpart = match.want_id if side == "offer" else match.offer_id
+    holder, counterpart = (match.parties[0], match.want_id) if side == "offer" else (match.parties[1], match.offer_id)
     one = Gathered(match.id, counterpart, holder in match.told, pair_of(match))
-    gathered = await notices.gather(moment.connection, cause, one, moment.now)
+    gathered = await notices.gather(connection, cause, one, now)
+    notice = listing_notice(holder, side, cause, gathered, catalogue, now)
+    if notice is not None:
+        await notices.store_notice(connection, notice)
+
+
+def listing_notice(
+    holder: UUID, side: texts.Side, cause: Cause, gathered: Sequence[Gathered], catalogue: Catalogue, now: datetime
+) -> Notice | None:
+    """`listing.matched` to the cause's holder (matching.md, section 5); None while events are missing, or where none told the holder."""
     told = sorted((each for each in gathered if each.is_told), key=_rank)
     if len(gathered) < cause.count or not told:
-        return
-    text = texts.listing_matched(side, len(told), told[0].pair, moment.catalogue)
-    subject = public.Subject(type=side, id=str(cause.listing_id))
-    notice = _notice(moment, "listing.matched", holder, subject, cause.version, text)
+        return None
+    text = texts.listing_matched(side, len(told), told[0].pair, catalogue)
+    notice = new_notice("listing.matched", holder, public.Subject(type=side, id=str(cause.listing_id)), cause.version, text, now)
     notice.partition, notice.matches = cause.partition, [each.match_id for each in told]
-    await notices.store_notice(moment.connection, notice)
+    return notice
 
 
 def _rank(gathered: Gathered) -> tuple[float, float, UUID]:
@@ -130,6 +114,13 @@ def _rank(gathered: Gathered) -> tuple[float, float, UUID]:
 def pair_of(match: MatchFact) -> texts.Pair:
     """What a sentence says of it."""
     return texts.Pair(match.material, match.quantity_kg, match.distance_km, match.score)
+
+
+def cause_of(match: MatchFact) -> Cause:
+    """Of a proposed match. Raises ValueError where there is none."""
+    if match.cause is None:
+        raise ValueError(f"the proposal of {match.id} names no cause")
+    return match.cause
 
 
 def side_of(match: MatchFact, cause: Cause) -> texts.Side:

@@ -9,11 +9,14 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+import asyncpg
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-from kit.database import TRANSIENT
+from kit.transient import is_transient
 from services.notifications.repository.feed import CHANNEL, Pool, read_head
 
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError, OSError, TimeoutError)
 log = structlog.get_logger()
 
 
@@ -37,7 +40,9 @@ class Watch:
         while True:
             try:
                 await self._follow()
-            except TRANSIENT as error:
+            except DATABASE_ERRORS as error:
+                if not is_transient(error):
+                    raise
                 log.warning("the feed's watch lost its connection", error=type(error).__name__)
                 await asyncio.sleep(self._poll_seconds)
 

@@ -1,0 +1,166 @@
+"""The relay: unsent outbox rows to the bus, in id order, one relay a service (invariant 1, and "Order" in design.md).
+
+Load-bearing: rows are found by `sent_at is null`, never by `id > last` (ids are taken before commit, so a lower one may appear later), and
+everything happens on the connection that holds the service's lock. When that connection is gone, so is the open transaction; a bus
+that does not join the transaction has to fence its stalled producer itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import asyncpg
+import structlog
+from prometheus_client import Counter, Gauge
+
+from kit.bus import Bus, Message
+from kit.transient import backoff_seconds, is_transient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+log = structlog.get_logger(__name__)
+
+SENT = Counter("ayni_relay_events_total", "Outbox rows published", ["service"])
+FAILURES = Counter("ayni_relay_failures_total", "Rounds of the relay that failed", ["service"])
+OLDEST = Gauge("ayni_relay_oldest_unsent_seconds", "Age of the oldest row of the last batch when it was taken", ["service"])
+
+_TAKE_THE_LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0))"
+_END_A_STALLED_HOLDER = """
+    select pg_terminate_backend(activity.pid)
+    from pg_locks held join pg_stat_activity activity using (pid)
+    where held.locktype = 'advisory' and held.granted and held.objsubid = 1
+      and held.database = (select oid from pg_database where datname = current_database())
+      and (held.classid::bigint << 32) | held.objid::bigint = hashtextextended($1, 0)
+      and activity.state_change < clock_timestamp() - make_interval(secs => $2)
+"""
+_UNSENT = "select id, key, headers, value, routes, created_at from outbox where sent_at is null order by id limit $1"
+_MARK = "update outbox set sent_at = clock_timestamp() where id = any($1::bigint[])"
+_PRUNE = """
+    delete from outbox where id in (
+        select id from outbox where sent_at < clock_timestamp() - make_interval(secs => $1) order by id limit 5000)
+"""
+
+
+class Relay:
+    """Publishes what one service said. `run` it for as long as the service lives; a second relay of the service waits its turn."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        bus: Bus,
+        service: str,
+        *,
+        batch_size: int = 500,
+        poll_seconds: float = 0.5,
+        publish_seconds: float = 20.0,
+        stalled_seconds: float = 30.0,
+        kept_hours: float = 24.0,
+        prune_seconds: float = 600.0,
+    ) -> None:
+        """`service` is the name of its schema. `stalled_seconds` without a statement, and a waiting successor ends the holder's session:
+        it must exceed `publish_seconds`, which bounds one publish."""
+        if stalled_seconds <= publish_seconds:
+            raise ValueError("a relay that waits for the bus would pass for a stalled one: stalled_seconds must exceed publish_seconds")
+        self._pool, self._bus, self._service = pool, bus, service
+        self._batch_size, self._poll_seconds = batch_size, poll_seconds
+        self._publish_seconds, self._stalled_seconds = publish_seconds, stalled_seconds
+        self._kept_hours, self._prune_seconds = kept_hours, prune_seconds
+        self._lock = f"relay.{service}"
+        self._woken = asyncio.Event()
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Relay until cancelled. Errors are logged once a change of state and retried for ever."""
+        while True:
+            try:
+                async with self._pool.acquire() as connection:
+                    await self._lead(connection)
+            except Exception as error:
+                self._failed(error)
+            await asyncio.sleep(backoff_seconds(self._failures))
+
+    async def _lead(self, connection: Connection) -> None:
+        """Wait for the lock, then relay while the connection lives. The pool's reset gives the lock back."""
+        while not await connection.fetchval(_TAKE_THE_LOCK, self._lock):
+            await connection.execute(_END_A_STALLED_HOLDER, self._lock, self._stalled_seconds)
+            self._recovered()
+            await asyncio.sleep(self._poll_seconds)
+        log.info("relay.leads", service=self._service)
+        async with self._listening(connection):
+            await self._relay(connection)
+
+    async def _relay(self, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        next_prune = loop.time()
+        while True:
+            self._woken.clear()
+            sent = await self._round(connection)
+            self._recovered()
+            if loop.time() >= next_prune:
+                await connection.execute(_PRUNE, self._kept_hours * 3600)
+                next_prune = loop.time() + self._prune_seconds
+            if sent < self._batch_size:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+
+    async def _round(self, connection: Connection) -> int:
+        """One batch, published and marked; how many rows. Where the bus cannot join, no transaction stays open while it is waited for."""
+        if self._bus.joins_transactions:
+            async with connection.transaction():
+                return await self._send(connection)
+        return await self._send(connection)
+
+    async def _send(self, connection: Connection) -> int:
+        rows = await connection.fetch(_UNSENT, self._batch_size)
+        if not rows:
+            OLDEST.labels(self._service).set(0)
+            return 0
+        OLDEST.labels(self._service).set(await connection.fetchval("select extract(epoch from clock_timestamp() - $1)", rows[0]["created_at"]))
+        async with asyncio.timeout(self._publish_seconds):
+            await self._bus.publish(_messages(rows), connection=connection)  # type: ignore[arg-type]  # a proxy is the connection
+        await connection.execute(_MARK, [row["id"] for row in rows])
+        SENT.labels(self._service).inc(len(rows))
+        return len(rows)
+
+    @asynccontextmanager
+    async def _listening(self, connection: Connection) -> AsyncIterator[None]:
+        def wake(*_: object) -> None:
+            self._woken.set()
+
+        channel = f"outbox_{self._service}"
+        await connection.add_listener(channel, wake)
+        try:
+            yield
+        finally:
+            if not connection.is_closed():
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await connection.remove_listener(channel, wake)
+
+    def _failed(self, error: Exception) -> None:
+        FAILURES.labels(self._service).inc()
+        self._failures += 1
+        if self._failures == 1:
+            report = log.warning if is_transient(error) else log.error
+            report("relay.failing", service=self._service, cause=repr(error), exc_info=not is_transient(error))
+
+    def _recovered(self) -> None:
+        if self._failures:
+            log.info("relay.recovered", service=self._service, failures=self._failures)
+        self._failures = 0
+
+
+def _messages(rows: Sequence[asyncpg.Record]) -> list[Message]:
+    """One message a route, in row order."""
+    return [
+        Message(topic, partition, row["key"], headers, row["value"])
+        for row in rows
+        for headers in (json.loads(row["headers"]),)
+        for topic, partition in json.loads(row["routes"])
+    ]
