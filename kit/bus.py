@@ -93,7 +93,8 @@ class Consumer(Protocol):
         """Tell `revoked`, leave the group. Harmless when repeated."""
 
     async def poll(self, timeout_seconds: float, max_records: int) -> dict[TopicPartition, list[Record]]:
-        """The next records, in order in each partition; empty after the timeout. Must be called again and again: rebalances may happen here.
+        """The next records, in order in each partition; empty after the timeout. Must be called again and again: rebalances
+        may happen here.
 
         Raises OSError and the server's own errors while it cannot be reached; the next call joins again, after `revoked` was told."""
 
@@ -130,7 +131,7 @@ class Bus(Protocol):
         """Disconnect. Consumers are stopped by whoever started them."""
 
     async def publish(self, batch: Sequence[Message], *, connection: asyncpg.Connection[asyncpg.Record] | None = None) -> None:
-        """All of the batch, in its order in each partition; returns when it is durable (with a connection that is joined: when that commits).
+        """All of the batch, in its order in each partition; returns when it is durable (on a joined connection: when that commits).
 
         Raises UnknownTopicError. After any other error some of it may have been published."""
 

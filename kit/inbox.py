@@ -13,6 +13,10 @@ import asyncpg
 
 from kit.outbox import Migrating
 
+_MARK = """
+    insert into inbox (consumer, event_id) select $1, taken from unnest($2::uuid[]) as taken
+    on conflict do nothing returning event_id
+"""
 KEPT_HOURS = 8 * 24  # longer than topics keep (reliability.md 1.1)
 
 
@@ -20,11 +24,7 @@ async def unseen(connection: asyncpg.Connection[asyncpg.Record], consumer: str, 
     """Mark the events as taken, in the caller's transaction; the answer is those that were new.
 
     Sorted, so that two transactions that take the same events wait for each other in one order."""
-    rows = await connection.fetch(
-        "insert into inbox (consumer, event_id) select $1, taken from unnest($2::uuid[]) as taken on conflict do nothing returning event_id",
-        consumer,
-        sorted(set(event_ids)),
-    )
+    rows = await connection.fetch(_MARK, consumer, sorted(set(event_ids)))
     return {row["event_id"] for row in rows}
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
 
 import asyncpg
 import structlog
@@ -19,11 +18,6 @@ from prometheus_client import Counter, Gauge
 
 from kit.bus import Bus, Message
 from kit.transient import backoff_seconds, is_transient
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +34,10 @@ _END_A_STALLED_HOLDER = """
       and (held.classid::bigint << 32) | held.objid::bigint = hashtextextended($1, 0)
       and activity.state_change < clock_timestamp() - make_interval(secs => $2)
 """
-_UNSENT = "select id, key, headers, value, routes, created_at from outbox where sent_at is null order by id limit $1"
+_UNSENT = """
+    select id, key, headers, value, routes, extract(epoch from clock_timestamp() - created_at)::float8 as age_seconds
+    from outbox where sent_at is null order by id limit $1
+"""
 _MARK = "update outbox set sent_at = clock_timestamp() where id = any($1::bigint[])"
 _PRUNE = """
     delete from outbox where id in (
@@ -86,7 +83,7 @@ class Relay:
                 self._failed(error)
             await asyncio.sleep(backoff_seconds(self._failures))
 
-    async def _lead(self, connection: Connection) -> None:
+    async def _lead(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Wait for the lock, then relay while the connection lives. The pool's reset gives the lock back."""
         while not await connection.fetchval(_TAKE_THE_LOCK, self._lock):
             await connection.execute(_END_A_STALLED_HOLDER, self._lock, self._stalled_seconds)
@@ -96,7 +93,7 @@ class Relay:
         async with self._listening(connection):
             await self._relay(connection)
 
-    async def _relay(self, connection: Connection) -> None:
+    async def _relay(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         loop = asyncio.get_running_loop()
         next_prune = loop.time()
         while True:
@@ -110,27 +107,26 @@ class Relay:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
 
-    async def _round(self, connection: Connection) -> int:
+    async def _round(self, connection: asyncpg.Connection[asyncpg.Record]) -> int:
         """One batch, published and marked; how many rows. Where the bus cannot join, no transaction stays open while it is waited for."""
         if self._bus.joins_transactions:
             async with connection.transaction():
                 return await self._send(connection)
         return await self._send(connection)
 
-    async def _send(self, connection: Connection) -> int:
+    async def _send(self, connection: asyncpg.Connection[asyncpg.Record]) -> int:
         rows = await connection.fetch(_UNSENT, self._batch_size)
+        OLDEST.labels(self._service).set(rows[0]["age_seconds"] if rows else 0)
         if not rows:
-            OLDEST.labels(self._service).set(0)
             return 0
-        OLDEST.labels(self._service).set(await connection.fetchval("select extract(epoch from clock_timestamp() - $1)", rows[0]["created_at"]))
         async with asyncio.timeout(self._publish_seconds):
-            await self._bus.publish(_messages(rows), connection=connection)  # type: ignore[arg-type]  # a proxy is the connection
+            await self._bus.publish(_messages(rows), connection=connection)
         await connection.execute(_MARK, [row["id"] for row in rows])
         SENT.labels(self._service).inc(len(rows))
         return len(rows)
 
     @asynccontextmanager
-    async def _listening(self, connection: Connection) -> AsyncIterator[None]:
+    async def _listening(self, connection: asyncpg.Connection[asyncpg.Record]) -> AsyncIterator[None]:
         def wake(*_: object) -> None:
             self._woken.set()
 

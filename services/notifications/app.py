@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -68,7 +68,7 @@ async def _living(app: FastAPI, settings: NotificationsSettings, bus: Bus, catal
 async def _prune_for_ever(pool: Pool, settings: NotificationsSettings, clock: Clock) -> None:
     while True:
         try:
-            await _prune(pool, settings, clock)
+            await forget_old(pool, settings, clock())
         except DATABASE_ERRORS as error:
             if not is_transient(error):
                 raise
@@ -76,8 +76,9 @@ async def _prune_for_ever(pool: Pool, settings: NotificationsSettings, clock: Cl
         await asyncio.sleep(settings.prune_seconds)
 
 
-async def _prune(pool: Pool, settings: NotificationsSettings, clock: Clock) -> None:
-    before = clock() - timedelta(days=settings.feed_days)
+async def forget_old(pool: Pool, settings: NotificationsSettings, now: datetime) -> None:
+    """Prunes the feed, and what was gathered, of what is older than the feed keeps; a part at a time, so that nobody waits long."""
+    before = now - timedelta(days=settings.feed_days)
     has_more = True
     while has_more:
         async with pool.acquire() as connection, connection.transaction():

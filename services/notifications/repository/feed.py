@@ -17,8 +17,6 @@ import asyncpg
 from services.notifications.feed import CursorExpired, Entry, StoredEntry, Visibility
 
 CHANNEL = "notifications_feed"
-WINDOW = 20_000  # positions that one statement looks at: some tens of milliseconds
-WINDOWS = 10  # and how many of them one page may take, before it answers what it has and moves on
 PRUNED_AT_ONCE = 10_000
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -106,10 +104,14 @@ def _row(position: int, entry: Entry, now: datetime) -> tuple[Any, ...]:
 
 
 class FeedReader:
-    """Reads the feed, each time on a connection of the pool."""
+    """Reads the feed, each time on a connection of the pool.
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    window: positions that one statement looks at, some tens of milliseconds; windows: how many of them a page may take before it
+    answers with what it has, and a `next` that moves on.
+    """
+
+    def __init__(self, pool: Pool, window: int = 20_000, windows: int = 10) -> None:
+        self._pool, self._window, self._windows = pool, window, windows
 
     async def head(self) -> Head:
         """As of now."""
@@ -126,22 +128,21 @@ class FeedReader:
             position = head.oldest if after is None else after
             if not head.oldest <= position <= head.position:
                 raise CursorExpired(head.oldest)
-            return await _look(connection, head, position, filters, limit)
+            return await self._look(connection, head, position, filters, limit)
+
+    async def _look(self, connection: Connection, head: Head, position: int, filters: Filters, limit: int) -> Looked:
+        entries: list[StoredEntry] = []
+        for _ in range(self._windows):
+            if len(entries) == limit or position == head.position:
+                break
+            until = min(position + self._window, head.position)
+            found = await _between(connection, position, until, filters, limit - len(entries))
+            entries += found
+            position = found[-1].position if len(entries) == limit else until
+        return Looked(entries, position, head.position)
 
 
-async def _look(connection: Connection, head: Head, position: int, filters: Filters, limit: int) -> Looked:
-    entries: list[StoredEntry] = []
-    for _ in range(WINDOWS):
-        if len(entries) == limit or position == head.position:
-            break
-        until = min(position + WINDOW, head.position)
-        found = await _window(connection, position, until, filters, limit - len(entries))
-        entries += found
-        position = found[-1].position if len(entries) == limit else until
-    return Looked(entries, position, head.position)
-
-
-async def _window(connection: Connection, after: int, until: int, filters: Filters, limit: int) -> list[StoredEntry]:
+async def _between(connection: Connection, after: int, until: int, filters: Filters, limit: int) -> list[StoredEntry]:
     arguments: list[Any] = [after, until, limit]
     conditions = [condition.format(_place(arguments, value)) for condition, value in _conditions(filters)]
     query = " ".join(
