@@ -21,7 +21,8 @@ SCOPES = "x-ayni-scopes"
 INTERNAL = "x-ayni-internal"
 CORRELATION = "x-correlation-id"
 DEADLINE = "x-ayni-deadline-seconds"
-RESERVED = frozenset({ORGANISATION, PERSON, SCOPES, INTERNAL, DEADLINE})
+SESSION_ID = "x-ayni-session"
+RESERVED = frozenset({ORGANISATION, PERSON, SCOPES, INTERNAL, DEADLINE, SESSION_ID})
 
 ALL_SCOPES = ("listings:read", "listings:write", "matches:read", "matches:write", "events:read", "notices:read")
 SESSION = "session"  # the scope of what only a signed-in person may do, and no key: making keys, for instance

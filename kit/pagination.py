@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -47,3 +48,16 @@ def read_cursor(kind: str, text: str, field: str = "after") -> list[Any]:
     if not isinstance(found, list) or found[:1] != [kind]:
         raise refused(field, "is no cursor of this list: use `next` of a page before, as it was given")
     return found[1:]
+
+
+def read_id_cursor(kind: str, text: str | None) -> UUID | None:
+    """The id behind which the next page begins; None on the first page. Raises 422 as read_cursor does."""
+    if text is None:
+        return None
+    match read_cursor(kind, text):
+        case [str(id)]:
+            try:
+                return UUID(id)
+            except ValueError:
+                pass
+    raise refused("after", "is no cursor of this list: use `next` of a page before, as it was given")

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI, Request
-from kit.tokens import Tokens
 from sqlalchemy import text
 
 from contracts.catalogue import Catalogue
 from kit.bus import Bus
 from kit.clock import Clock, system_clock
 from kit.database import create_engine, create_pool, sessions_of
+from kit.migrations import MigrationSet
 from kit.relay import Relay
 from kit.running import running
+from kit.tokens import Tokens
 from kit.web import create_part, health_routes
 from services.listings.routes import accounts, deals, listings, materials, sites, snapshot
 from services.listings.rules import Rules
 from services.listings.settings import ListingsSettings
 
+NAME = "listings"
+MIGRATIONS = MigrationSet(NAME, NAME, Path(__file__).with_name("migrations"))
 ROUTERS = (
     accounts.entrance,
     accounts.router,
@@ -41,17 +45,17 @@ def create_app(settings: ListingsSettings, bus: Bus, catalogue: Catalogue, clock
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = create_engine(settings, "listings")
-        pool = await create_pool(settings, "listings-relay", size=3)
+        engine = create_engine(settings, NAME)
+        pool = await create_pool(settings, f"{NAME}-relay", size=3)
         app.state.sessions = sessions_of(engine)
         try:
-            async with running(Relay(pool, bus, "listings").run()):
+            async with running(Relay(pool, bus, NAME).run()):
                 yield
         finally:
             await pool.close()
             await engine.dispose()
 
-    app = create_part("listings", lifespan, (*ROUTERS, health_routes(_is_ready)), settings.internal_token.get_secret_value(), clock)
+    app = create_part(NAME, lifespan, (*ROUTERS, health_routes(_is_ready)), settings.internal_token.get_secret_value(), clock)
     app.state.rules, app.state.tokens = Rules(catalogue), Tokens(settings.token_secret.get_secret_value())
     return app
 

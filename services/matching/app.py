@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI, Request
-from kit.consumer import ConsumerLoop
 
 from contracts.catalogue import Catalogue
 from contracts.countries import country
 from contracts.topics import STANDING, dead_letters_of
 from kit.bus import Bus
 from kit.clock import Clock, system_clock
+from kit.consumer import ConsumerLoop
 from kit.database import create_pool
 from kit.forwarding import Part
+from kit.migrations import MigrationSet
 from kit.relay import Relay
 from kit.running import running
 from kit.web import create_part, health_routes
@@ -27,6 +29,9 @@ from services.matching.reactions import StandingHandler
 from services.matching.routes import router
 from services.matching.settings import MatchingSettings
 
+NAME = "matching"
+MIGRATIONS = MigrationSet(NAME, NAME, Path(__file__).with_name("migrations"))
+
 
 def create_app(settings: MatchingSettings, bus: Bus, catalogue: Catalogue, listings: Part, clock: Clock = system_clock) -> FastAPI:
     """The part, ready to be served; its lifespan owns the connections, the relay and the consumer."""
@@ -35,19 +40,19 @@ def create_app(settings: MatchingSettings, bus: Bus, catalogue: Catalogue, listi
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pool = await create_pool(settings, "matching")
+        pool = await create_pool(settings, NAME)
         ownership = Ownership(pool, Rulebook(catalogue, country()), settings.address)
         handler = StandingHandler(pool, ownership, clock)
-        consumer = ConsumerLoop(bus, "matching", [STANDING], handler, listener=ownership, dead_letter_topic=dead_letters_of("matching"))
+        consumer = ConsumerLoop(bus, NAME, [STANDING], handler, listener=ownership, dead_letter_topic=dead_letters_of(NAME))
         app.state.pool, app.state.ownership, app.state.listings = pool, ownership, calls
         app.state.finder = Finder(ownership, calls, settings)
         try:
-            async with running(Relay(pool, bus, "matching").run(), consumer.run()):
+            async with running(Relay(pool, bus, NAME).run(), consumer.run()):
                 yield
         finally:
             await pool.close()
 
-    return create_part("matching", lifespan, (router, health_routes(_is_ready)), token, clock)
+    return create_part(NAME, lifespan, (router, health_routes(_is_ready)), token, clock)
 
 
 async def _is_ready(request: Request) -> bool:

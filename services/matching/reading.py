@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+import numpy as np
+
 from contracts.listings import OfferFact, WantFact
 from contracts.matching import Match
 from services.matching.engine import Ranking
@@ -59,8 +61,9 @@ def _ranked(market: Market, fact: Fact, bucket: str, state: str | None, least: f
 
 
 def _keys(ranking: Ranking) -> Iterator[tuple[UUID, Key]]:
-    for counterpart, score, distance in zip(ranking.ids, ranking.scores.tolist(), ranking.distances_km.tolist(), strict=True):
-        yield counterpart, (-round(score, 10), round(distance, 6), str(counterpart))
+    scores, distances = np.round(ranking.scores, 10).tolist(), np.round(ranking.distances_km, 6).tolist()
+    for counterpart, score, distance in zip(ranking.ids, scores, distances, strict=True):
+        yield counterpart, (-score, distance, str(counterpart))
 
 
 def _remembered(markets: list[Market], fact: Fact, state: str, least: float) -> Iterator[Entry]:

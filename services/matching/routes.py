@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body, Depends, Header, Query, Request
 from contracts.matching import Match, MatchState
 from kit.identity import Caller, needs
 from kit.pagination import After, Limit, Page, cursor, read_cursor
-from kit.problems import FieldError, Unprocessable
+from kit.problems import FieldError, Unprocessable, refused
 from services.matching.answers import answer, found_match, read_pair
 from services.matching.reading import behind, entries, shown_entry
 from services.matching.schemas import Acceptance, Refusal, Release
@@ -34,7 +34,7 @@ async def matches(
     after: After = None,
 ) -> Page[Match]:
     """The matches of one of my listings, best first, ranked now: the open ones, or those of one state."""
-    last = None if after is None else tuple(read_cursor("matches", after))
+    last = None if after is None else _key(read_cursor("matches", after))
     if (offer is None) == (want is None):
         raise Unprocessable("name one of your listings: ?offer= or ?want=", [FieldError("offer", "give either offer or want")])
     own = await request.app.state.finder.own("offer" if offer else "want", offer or want, caller)
@@ -48,6 +48,13 @@ async def matches(
     page = list(islice(found, limit + 1))
     following = cursor("matches", *page[limit - 1].key) if len(page) > limit else None
     return Page(items=[shown_entry(entry) for entry in page[:limit]], next=following)
+
+
+def _key(found: list[Any]) -> tuple[float, float, str]:
+    match found:
+        case [float() | int() as score, float() | int() as distance, str(id)]:
+            return score, distance, id
+    raise refused("after", "is no cursor of this list: use `next` of a page before, as it was given")
 
 
 @router.get("/v1/matches/{match_id}")

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import structlog
 from fastapi import FastAPI, Request
-from kit.consumer import ConsumerLoop
 from sqlalchemy import text
 
 from contracts.catalogue import Catalogue
 from contracts.topics import DEALS, MATCHES, OFFERS, WANTS, dead_letters_of
 from kit.bus import Bus
 from kit.clock import Clock, system_clock
-from kit.database import create_engine, create_pool, sessions_of
+from kit.consumer import ConsumerLoop
+from kit.database import Sessions, create_engine, create_pool, sessions_of
+from kit.idempotency import prune_answers
 from kit.migrations import MigrationSet
 from kit.running import running
 from kit.transient import is_transient
@@ -53,22 +54,25 @@ def create_app(settings: NotificationsSettings, bus: Bus, catalogue: Catalogue, 
 @asynccontextmanager
 async def _living(app: FastAPI, settings: NotificationsSettings, bus: Bus, catalogue: Catalogue, clock: Clock) -> AsyncIterator[None]:
     engine = create_engine(settings, NAME)
-    pool = await create_pool(settings, NAME)
+    sessions = sessions_of(engine)
+    pool = await create_pool(settings, NAME, settings.pool_size + 1)  # one is the watch's for ever
     watch = Watch(pool, settings.poll_seconds)
     consumer = ConsumerLoop(bus, NAME, TOPICS, Intake(pool, catalogue, clock), dead_letter_topic=dead_letters_of(NAME))
-    app.state.sessions, app.state.feed, app.state.watch = sessions_of(engine), FeedReader(pool), watch
+    app.state.sessions, app.state.feed, app.state.watch = sessions, FeedReader(pool), watch
     try:
-        async with running(consumer.run(), watch.run(), _prune_for_ever(pool, settings, clock)):
+        async with running(consumer.run(), watch.run(), _forget_for_ever(pool, sessions, settings, clock)):
             yield
     finally:
         await pool.close()
         await engine.dispose()
 
 
-async def _prune_for_ever(pool: Pool, settings: NotificationsSettings, clock: Clock) -> None:
+async def _forget_for_ever(pool: Pool, sessions: Sessions, settings: NotificationsSettings, clock: Clock) -> None:
     while True:
         try:
-            await forget_old(pool, settings, clock())
+            await forget_old(pool, clock() - timedelta(days=settings.feed_days))
+            async with sessions.begin() as session:
+                await prune_answers(session, clock())
         except DATABASE_ERRORS as error:
             if not is_transient(error):
                 raise
@@ -76,9 +80,8 @@ async def _prune_for_ever(pool: Pool, settings: NotificationsSettings, clock: Cl
         await asyncio.sleep(settings.prune_seconds)
 
 
-async def forget_old(pool: Pool, settings: NotificationsSettings, now: datetime) -> None:
-    """Prunes the feed, and what was gathered, of what is older than the feed keeps; a part at a time, so that nobody waits long."""
-    before = now - timedelta(days=settings.feed_days)
+async def forget_old(pool: Pool, before: datetime) -> None:
+    """Prunes the feed, and what was gathered, of what is older than a moment; a part at a time, so that nobody waits long."""
     has_more = True
     while has_more:
         async with pool.acquire() as connection, connection.transaction():

@@ -6,7 +6,6 @@ match is gathered besides, until all of its ranking is in. Who hears what: match
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -24,8 +23,8 @@ from services.notifications import texts
 from services.notifications.feed import entry_of
 from services.notifications.notice import Notice
 from services.notifications.repository.feed import Connection, Pool
-from services.notifications.repository.notices import store_notice
-from services.notifications.service import cause_of, gather_telling, new_notice, pair_of, side_of, take_into_feed
+from services.notifications.repository.notices import store_notices
+from services.notifications.service import causing_side, gather_tellings, holder_of, new_notice, pair_of, take_into_feed
 from services.notifications.texts import DealText
 
 Hearing = Callable[[Any, Catalogue, datetime], list[Notice]]
@@ -61,8 +60,8 @@ def of_deal(kind: NoticeKind, hearers: Hearers, text: DealText) -> Hearing:
 def of_match(event: MatchProposed, catalogue: Catalogue, now: datetime) -> list[Notice]:
     """The holder of the listing that stood already hears of each match, if it was told."""
     match = event.data
-    standing: texts.Side = "want" if side_of(match, cause_of(match)) == "offer" else "offer"
-    holder = match.parties[0] if standing == "offer" else match.parties[1]
+    standing: texts.Side = "want" if causing_side(match) == "offer" else "offer"
+    holder = holder_of(match, standing)
     if holder not in match.told:
         return []
     text = texts.match_proposed(standing, pair_of(match), catalogue)
@@ -83,30 +82,24 @@ EVEN_IF_LATE: frozenset[type[Event]] = frozenset({MatchProposed})
 
 
 class Intake:
-    """Handles the records of the public topics: feed and notices in one transaction a batch.
-
-    One batch at a time in this process: the head row lets no more through, and those that wait would hold every connection.
-    """
+    """Handles the records of the public topics: feed and notices in one transaction a batch."""
 
     def __init__(self, pool: Pool, catalogue: Catalogue, clock: Clock) -> None:
         self._pool, self._catalogue, self._clock = pool, catalogue, clock
-        self._turn = asyncio.Lock()
 
     async def __call__(self, partition: TopicPartition, records: Sequence[Record]) -> None:
         """Raises ValueError or UnknownEventTypeError for a record that can never be taken."""
         events = {event.id: event for event in (read_event(dict(record.headers), record.value) for record in records)}
         entries = [entry_of(event, self._catalogue) for event in events.values()]
-        async with self._turn, self._pool.acquire() as connection, connection.transaction():
+        async with self._pool.acquire() as connection, connection.transaction():
             now = self._clock()
             found = await take_into_feed(connection, entries, now)
             told = [events[entry.event_id] for entry in found.new]
             late = [event for event in (events[entry.event_id] for entry in found.late) if type(event) in EVEN_IF_LATE]
-            for event in told + late:
-                await self._react(connection, event, now)
+            await self._react(connection, told + late, now)
 
-    async def _react(self, connection: Connection, event: Event, now: datetime) -> None:
-        if (heard := HEARD.get(type(event))) is not None:
-            for notice in heard(event, self._catalogue, now):
-                await store_notice(connection, notice)
-        if isinstance(event, MatchProposed):
-            await gather_telling(connection, event.data, self._catalogue, now)
+    async def _react(self, connection: Connection, events: Sequence[Event], now: datetime) -> None:
+        proposed = [event.data for event in events if isinstance(event, MatchProposed)]
+        gathered = await gather_tellings(connection, proposed, self._catalogue, now)
+        heard = [notice for event in events if type(event) in HEARD for notice in HEARD[type(event)](event, self._catalogue, now)]
+        await store_notices(connection, gathered + heard)

@@ -81,27 +81,33 @@ def new_notice(
     )
 
 
-async def gather_telling(connection: Connection, match: MatchFact, catalogue: Catalogue, now: datetime) -> None:
-    """Keeps what was told of a ranking, and writes the notice of its cause when all of it is in. Raises ValueError without a cause."""
-    cause = cause_of(match)
-    side = side_of(match, cause)
-    holder, counterpart = (match.parties[0], match.want_id) if side == "offer" else (match.parties[1], match.offer_id)
-    one = Gathered(match.id, counterpart, holder in match.told, pair_of(match))
-    gathered = await notices.gather(connection, cause, one, now)
-    notice = listing_notice(holder, side, cause, gathered, catalogue, now)
-    if notice is not None:
-        await notices.store_notice(connection, notice)
+async def gather_tellings(connection: Connection, matches: Sequence[MatchFact], catalogue: Catalogue, now: datetime) -> list[Notice]:
+    """Keeps what was told of some rankings; gives the notices of their causes of which all is in. Raises ValueError without a cause."""
+    if not matches:
+        return []
+    rankings = {notices.key_of(cause_of(match)): match for match in matches}
+    gathered = await notices.gather(connection, [(cause_of(match), _gathered(match)) for match in matches], now)
+    made = [listing_notice(match, gathered[key], catalogue, now) for key, match in rankings.items()]
+    return [notice for notice in made if notice is not None]
 
 
-def listing_notice(
-    holder: UUID, side: texts.Side, cause: Cause, gathered: Sequence[Gathered], catalogue: Catalogue, now: datetime
-) -> Notice | None:
-    """`listing.matched` to the cause's holder (matching.md, section 5); None while events are missing, or where none told the holder."""
+def _gathered(match: MatchFact) -> Gathered:
+    counterpart = match.want_id if causing_side(match) == "offer" else match.offer_id
+    return Gathered(match.id, counterpart, holder_of(match, causing_side(match)) in match.told, pair_of(match))
+
+
+def listing_notice(match: MatchFact, gathered: Sequence[Gathered], catalogue: Catalogue, now: datetime) -> Notice | None:
+    """`listing.matched` to the holder of the cause (matching.md, section 5), by any match of the ranking and all that is gathered of it.
+
+    None while events are missing, or where none told the holder.
+    """
+    cause, side = cause_of(match), causing_side(match)
     told = sorted((each for each in gathered if each.is_told), key=_rank)
     if len(gathered) < cause.count or not told:
         return None
     text = texts.listing_matched(side, len(told), told[0].pair, catalogue)
-    notice = new_notice("listing.matched", holder, public.Subject(type=side, id=str(cause.listing_id)), cause.version, text, now)
+    subject = public.Subject(type=side, id=str(cause.listing_id))
+    notice = new_notice("listing.matched", holder_of(match, side), subject, cause.version, text, now)
     notice.partition, notice.matches = cause.partition, [each.match_id for each in told]
     return notice
 
@@ -123,13 +129,19 @@ def cause_of(match: MatchFact) -> Cause:
     return match.cause
 
 
-def side_of(match: MatchFact, cause: Cause) -> texts.Side:
-    """Which side of the match the cause is. Raises ValueError where it is neither."""
+def causing_side(match: MatchFact) -> texts.Side:
+    """Which side of a proposed match caused it. Raises ValueError where it is neither."""
+    cause = cause_of(match)
     if cause.listing_id == match.offer_id:
         return "offer"
     if cause.listing_id == match.want_id:
         return "want"
     raise ValueError(f"the cause {cause.listing_id} is no side of the match {match.id}")
+
+
+def holder_of(match: MatchFact, side: texts.Side) -> UUID:
+    """Whose listing is on that side."""
+    return match.parties[0] if side == "offer" else match.parties[1]
 
 
 async def read_notice(session: AsyncSession, caller: Caller, notice_id: UUID, now: datetime) -> public.Notice:

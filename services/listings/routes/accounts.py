@@ -6,12 +6,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
-from kit.tokens import SESSION_ID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from kit.identity import INTERNAL_ONLY, Caller, caller_of
-from kit.pagination import After, Limit, Page, cursor, read_cursor
+from kit.identity import INTERNAL_ONLY, SESSION_ID, Caller, caller_of
+from kit.pagination import After, Limit, Page, cursor, read_id_cursor
 from kit.web import Now, SecretUnitOfWork, Session
 from services.listings.account import ApiKey
 from services.listings.organisation import Person as PersonRow
@@ -91,8 +90,8 @@ async def make_key(draft: KeyDraft, caller: Person, session: Session, now: Now) 
 async def my_keys(caller: Person, session: Session, limit: Limit = 20, after: After = None) -> Page[KeyShown]:
     """My organisation's keys, newest first, without their secrets."""
     statement = select(ApiKey).where(ApiKey.organisation_id == caller.organisation_id).order_by(col(ApiKey.id).desc()).limit(limit + 1)
-    if after is not None:
-        statement = statement.where(col(ApiKey.id) < UUID(read_cursor("api-keys", after)[0]))
+    if (last := read_id_cursor("api-keys", after)) is not None:
+        statement = statement.where(col(ApiKey.id) < last)
     keys = list((await session.execute(statement)).scalars())
     following = cursor("api-keys", str(keys[limit - 1].id)) if len(keys) > limit else None
     return Page(items=[_shown(key) for key in keys[:limit]], next=following)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
 from contracts import listings as public
 from kit.identity import INTERNAL_ONLY, Caller, needs
-from kit.pagination import After, Limit, Page, cursor, read_cursor
+from kit.pagination import After, Limit, Page, cursor, read_id_cursor
 from kit.web import Now, Session, UnitOfWork
 from services.listings.repository import deals as repository
 from services.listings.routes.state import TheRules
@@ -29,7 +28,7 @@ async def my_deals(
     after: After = None,
 ) -> Page[public.Deal]:
     """What was answered to my matches, newest first."""
-    before = None if after is None else UUID(read_cursor("deals", after)[0])
+    before = read_id_cursor("deals", after)
     found = await repository.my_deals(session, caller.organisation_id, state, before, limit + 1)
     following = cursor("deals", str(found[limit - 1].id)) if len(found) > limit else None
     return Page(items=[deal.shown() for deal in found[:limit]], next=following)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 
 from contracts import listings as public
 from contracts.values import Value
-from kit.pagination import After, Limit, Page, cursor, read_cursor
+from kit.pagination import After, Limit, Page, cursor, read_id_cursor
 from kit.problems import refused
 from kit.web import Now, Session, UnitOfWork
 from services.listings.listing import Listing
@@ -63,7 +63,7 @@ def listing_routes(side: Side[Any, Any], draft: type[Value], change: type[Value]
         """My listings, newest first."""
         if not mine:
             raise refused("mine", "lists your own only: leave it out, and read others' from the feed, the snapshot or your matches")
-        before = None if after is None else UUID(read_cursor(side.name, after)[0])
+        before = read_id_cursor(side.name, after)
         found = await repository.my_listings(session, side.kind, caller.organisation_id, state, before, limit + 1)
         following = cursor(side.name, str(found[limit - 1].id)) if len(found) > limit else None
         return Page(items=[shown(one, rules, caller.organisation_id) for one in found[:limit]], next=following)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from contracts.catalogue import Material
 from contracts.values import Phrase
 from kit.pagination import After, Limit, Page, cursor, read_cursor
-from kit.problems import NotFound
+from kit.problems import NotFound, refused
 from services.listings.routes.state import TheRules
 
 router = APIRouter(tags=["catalogue"])
@@ -21,9 +21,16 @@ async def materials(
 ) -> Page[Material]:
     """Materials by name or synonym in Spanish or English, as people say them ("retazos"); all of them without `q`."""
     found = rules.catalogue.search(q, family or None)
-    begin = 0 if after is None else int(read_cursor("materials", after)[0])
+    begin = 0 if after is None else _place(read_cursor("materials", after))
     following = cursor("materials", begin + limit) if len(found) > begin + limit else None
     return Page(items=found[begin : begin + limit], next=following)
+
+
+def _place(key: list[object]) -> int:
+    match key:
+        case [int(place)] if place >= 0:
+            return place
+    raise refused("after", "is no cursor of this list: use `next` of a page before, as it was given")
 
 
 @router.get("/v1/materials/{code}")

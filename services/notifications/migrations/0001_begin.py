@@ -1,8 +1,10 @@
-"""The feed with its head, what is being gathered, notices and who has read them."""
+"""The feed with its head, what is being gathered, notices and who has read them; kept answers."""
 
 from __future__ import annotations
 
 from alembic import op
+
+from kit.idempotency import TABLE as IDEMPOTENCY
 
 revision = "0001"
 down_revision = None
@@ -10,6 +12,7 @@ branch_labels = None
 depends_on = None
 
 UP = (
+    IDEMPOTENCY,
     """
     create table feed_head (
       is_only boolean primary key default true constraint feed_head_is_one check (is_only),
@@ -79,7 +82,7 @@ UP = (
     )
     """,
 )
-DOWN = ("notice_reads", "notices", "gathering", "feed_subjects", "feed", "feed_head")
+DOWN = ("notice_reads", "notices", "gathering", "feed_subjects", "feed", "feed_head", "idempotency")
 
 
 def upgrade() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_
@@ -27,28 +29,40 @@ class Gathered:
     pair: Pair
 
 
-async def gather(connection: Connection, cause: Cause, gathered: Gathered, now: datetime) -> list[Gathered]:
-    """Keeps one event of a ranking, once, and gives all that have come of it.
+RankingKey = tuple[UUID, int, int]
+
+
+def key_of(cause: Cause) -> RankingKey:
+    """A ranking is of one listing, at one version, on one partition."""
+    return (cause.listing_id, cause.version, cause.partition)
+
+
+async def gather(connection: Connection, told: Sequence[tuple[Cause, Gathered]], now: datetime) -> dict[RankingKey, list[Gathered]]:
+    """Keeps events of rankings, each once, and gives all that have ever come of these rankings.
 
     Events of one ranking come on several partitions; that the head of the feed is locked before makes each see those before it.
     """
-    key = (cause.listing_id, cause.version, cause.partition)
-    pair = gathered.pair
-    await connection.execute(
+    await connection.executemany(
         "insert into gathering values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict on constraint gathering_once do nothing",
-        *(*key, gathered.match_id, gathered.counterpart_id, gathered.is_told),
-        *(pair.material, pair.quantity_kg, pair.distance_km, pair.score, now),
+        [_gathering(cause, one, now) for cause, one in told],
     )
-    rows = await connection.fetch("select * from gathering where listing_id = $1 and version = $2 and partition = $3", *key)
-    return [
-        Gathered(
-            row["match_id"],
-            row["counterpart_id"],
-            row["is_told"],
-            Pair(row["material"], row["quantity_kg"], row["distance_km"], row["score"]),
-        )
-        for row in rows
-    ]
+    keys = sorted({key_of(cause) for cause, _ in told})
+    rows = await connection.fetch(
+        "select * from gathering"
+        " where (listing_id, version, partition) in (select * from unnest($1::uuid[], $2::integer[], $3::integer[]))",
+        *(list(column) for column in zip(*keys, strict=True)),
+    )
+    found: dict[RankingKey, list[Gathered]] = {key: [] for key in keys}
+    for row in rows:
+        pair = Pair(row["material"], row["quantity_kg"], row["distance_km"], row["score"])
+        gathered = Gathered(row["match_id"], row["counterpart_id"], row["is_told"], pair)
+        found[row["listing_id"], row["version"], row["partition"]].append(gathered)
+    return found
+
+
+def _gathering(cause: Cause, one: Gathered, now: datetime) -> tuple[Any, ...]:
+    pair = (one.pair.material, one.pair.quantity_kg, one.pair.distance_km, one.pair.score)
+    return (*key_of(cause), one.match_id, one.counterpart_id, one.is_told, *pair, now)
 
 
 async def forget_gathered(connection: Connection, before: datetime) -> None:
@@ -56,15 +70,19 @@ async def forget_gathered(connection: Connection, before: datetime) -> None:
     await connection.execute("delete from gathering where created_at < $1", before)
 
 
-async def store_notice(connection: Connection, notice: Notice) -> None:
-    """Once: where it is already, nothing changes."""
-    await connection.execute(
+async def store_notices(connection: Connection, notices: Sequence[Notice]) -> None:
+    """Each once: where one is already, nothing changes."""
+    await connection.executemany(
         "insert into notices"
         " (id, organisation_id, kind, subject_type, subject_id, version, partition, text_es, text_en, matches, created_at)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict on constraint notices_once do nothing",
-        *(notice.id, notice.organisation_id, notice.kind, notice.subject_type, notice.subject_id, notice.version, notice.partition),
-        *(notice.text_es, notice.text_en, notice.matches, notice.created_at),
+        [_row(notice) for notice in notices],
     )
+
+
+def _row(notice: Notice) -> tuple[Any, ...]:
+    key = (notice.organisation_id, notice.kind, notice.subject_type, notice.subject_id, notice.version, notice.partition)
+    return (notice.id, *key, notice.text_es, notice.text_en, notice.matches, notice.created_at)
 
 
 async def my_notices(

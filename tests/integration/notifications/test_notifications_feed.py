@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -17,11 +18,11 @@ from kit.pagination import cursor
 from services.notifications.app import forget_old
 from services.notifications.feed import position_of
 from services.notifications.repository.feed import FeedReader, Filters
-from services.notifications.settings import NotificationsSettings
-from tests.integration.notifications.conftest import TOKEN, Member, StoppedClock, Take
+from tests.integration.notifications.doubles import TOKEN, Member, StoppedClock, Take
 from tests.unit.notifications.facts import COTTON, HOLDER, PET, SEEKER, STRANGER, deal_event, match_event, offer_event, want_event
 
 Pool = asyncpg.Pool
+KEPT = timedelta(days=30)
 OURS = {INTERNAL: TOKEN}
 
 
@@ -142,7 +143,7 @@ async def test_the_feed_needs_a_sign_in_and_its_scope(http: httpx.AsyncClient) -
 
 
 async def test_a_cursor_older_than_what_is_kept_is_gone_and_the_oldest_is_named(
-    take: Take, reader: Member, pool: Pool, clock: StoppedClock, settings: NotificationsSettings
+    take: Take, reader: Member, pool: Pool, clock: StoppedClock
 ) -> None:
     start = (await reader.get("/v1/events"))["next"]
     await take(offer_event(), offer_event())
@@ -151,7 +152,7 @@ async def test_a_cursor_older_than_what_is_kept_is_gone_and_the_oldest_is_named(
     await take(kept)
     clock.pass_days(11)
 
-    await forget_old(pool, settings, clock())
+    await forget_old(pool, clock() - KEPT)
     answer = await reader.call("GET", "/v1/events", after=start)
 
     assert answer.status_code == 410
@@ -163,12 +164,12 @@ async def test_a_cursor_older_than_what_is_kept_is_gone_and_the_oldest_is_named(
 
 
 async def test_the_oldest_cursor_is_remembered_when_nothing_is_kept(
-    take: Take, reader: Member, http: httpx.AsyncClient, pool: Pool, clock: StoppedClock, settings: NotificationsSettings
+    take: Take, reader: Member, http: httpx.AsyncClient, pool: Pool, clock: StoppedClock
 ) -> None:
     await take(offer_event(), offer_event())
     clock.pass_days(31)
 
-    await forget_old(pool, settings, clock())
+    await forget_old(pool, clock() - KEPT)
 
     assert (await reader.call("GET", "/v1/events", after=cursor("feed", 1))).status_code == 410
     assert (await http.get("/internal/feed", params={"after": 1}, headers=OURS)).status_code == 410

@@ -16,7 +16,7 @@ from kit.clock import Clock
 from kit.ids import new_id
 from services.notifications.reactions import Intake
 from services.notifications.repository.feed import FeedReader, Filters, append, lock_head
-from tests.integration.notifications.conftest import SOURCE, Take
+from tests.integration.notifications.doubles import SOURCE, Take
 from tests.unit.notifications.facts import (
     HOLDER,
     SEEKER,

@@ -11,7 +11,7 @@ from contracts.notifications import NoticeKind
 from kit.ids import new_id
 from kit.migrations import OWNER, current_revision, downgrade, ensure_roles, migrate
 from services.notifications.app import MIGRATIONS
-from tests.integration.notifications.conftest import as_role
+from tests.integration.notifications.doubles import as_role
 from tests.unit.notifications.facts import NOW
 
 INSERT = "insert into notices values ($1, $2, $3, $4, '1', 1, null, 'es', 'en', '{}', $5)"

@@ -10,7 +10,7 @@ import pytest
 from contracts.listings import DealAgreed, DealReleased
 from kit.ids import new_id
 from kit.pagination import cursor
-from tests.integration.notifications.conftest import Member, StoppedClock, Take
+from tests.integration.notifications.doubles import Member, StoppedClock, Take
 from tests.unit.notifications.facts import HOLDER, SEEKER, STRANGER, deal_event, match_event
 
 ANA, LUZ = new_id(), new_id()
@@ -83,6 +83,16 @@ async def test_to_read_a_notice_many_times_at_once_leaves_one_mark(take: Take, a
     answers = await asyncio.gather(*(ana.post(f"/v1/notices/{notice['id']}/read") for _ in range(5)))
 
     assert len({answer["read_at"] for answer in answers}) == 1
+
+
+async def test_an_idempotency_key_is_taken_as_on_every_post(take: Take, ana: Member) -> None:
+    await take(deal_event(DealAgreed))
+    [notice] = (await ana.get("/v1/notices"))["items"]
+
+    first, again = [await ana.call("POST", f"/v1/notices/{notice['id']}/read", key="once") for _ in range(2)]
+
+    assert (first.status_code, first.json()) == (200, again.json())
+    assert again.headers["Idempotent-Replayed"] == "true"
 
 
 async def test_the_notice_of_another_or_of_nobody_is_not_there(take: Take, http: httpx.AsyncClient, ana: Member) -> None:

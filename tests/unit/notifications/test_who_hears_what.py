@@ -86,30 +86,36 @@ def gathered(score: float, *, is_told: bool = True, distance_km: float = 5.0, co
 
 
 def test_the_notice_of_a_listing_waits_for_every_event_of_its_ranking() -> None:
-    cause = Cause(listing_id=new_id(), version=4, partition=7, count=3)
+    match = match_fact(count=3, partition=7)
     events = [gathered(0.6), gathered(0.9), gathered(0.8, is_told=False)]
 
-    assert listing_notice(HOLDER, "offer", cause, events[:2], CATALOGUE, NOW) is None
+    assert listing_notice(match, events[:2], CATALOGUE, NOW) is None
 
-    notice = listing_notice(HOLDER, "offer", cause, events, CATALOGUE, NOW)
+    notice = listing_notice(match, events, CATALOGUE, NOW)
     assert notice is not None
-    assert (notice.kind, notice.subject_type, notice.subject_id) == ("listing.matched", "offer", str(cause.listing_id))
-    assert (notice.organisation_id, notice.version, notice.partition) == (HOLDER, 4, 7)
+    assert (notice.kind, notice.subject_type, notice.subject_id) == ("listing.matched", "offer", str(match.offer_id))
+    assert (notice.organisation_id, notice.version, notice.partition) == (HOLDER, 1, 7)
     assert notice.matches == [events[1].match_id, events[0].match_id]
 
 
-def test_a_listing_whose_holder_was_told_of_nothing_has_no_notice() -> None:
-    cause = Cause(listing_id=new_id(), version=1, partition=0, count=1)
+def test_the_notice_of_a_want_goes_to_its_seeker() -> None:
+    match = match_fact(cause="want")
 
-    assert listing_notice(HOLDER, "want", cause, [gathered(0.9, is_told=False)], CATALOGUE, NOW) is None
+    notice = listing_notice(match, [gathered(0.9)], CATALOGUE, NOW)
+
+    assert notice is not None
+    assert (notice.organisation_id, notice.subject_type, notice.subject_id) == (SEEKER, "want", str(match.want_id))
+
+
+def test_a_listing_whose_holder_was_told_of_nothing_has_no_notice() -> None:
+    assert listing_notice(match_fact(cause="want"), [gathered(0.9, is_told=False)], CATALOGUE, NOW) is None
 
 
 def test_matches_that_tie_are_ordered_by_distance_and_then_by_counterpart() -> None:
     low, high = sorted((new_id(), new_id()))
     far, near_high, near_low = gathered(0.7, distance_km=9), gathered(0.7, counterpart=high), gathered(0.7 + 1e-12, counterpart=low)
-    cause = Cause(listing_id=new_id(), version=1, partition=0, count=3)
 
-    notice = listing_notice(HOLDER, "offer", cause, [far, near_high, near_low], CATALOGUE, NOW)
+    notice = listing_notice(match_fact(count=3), [far, near_high, near_low], CATALOGUE, NOW)
 
     assert notice is not None
     assert notice.matches == [near_low.match_id, near_high.match_id, far.match_id]

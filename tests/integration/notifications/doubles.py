@@ -1,0 +1,103 @@
+"""What stands around the part in its tests: a clock that stands still, a bus that says nothing, and members who call it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
+
+import httpx
+
+from kit.bus import Record, TopicPartition
+from kit.idempotency import HEADER
+from kit.identity import ALL_SCOPES, INTERNAL, Caller
+from tests.unit.notifications.facts import NOW
+
+TOKEN = "internal"
+SOURCE = TopicPartition("ayni.offers", 0)
+Take = Callable[..., Awaitable[None]]
+
+
+@dataclass
+class StoppedClock:
+    """Moves when it is told to."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_days(self, days: float) -> None:
+        self.now += timedelta(days=days)
+
+
+class SilentConsumer:
+    """A member of a group to whom nothing is ever delivered."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def poll(self, timeout_seconds: float, max_records: int) -> dict[TopicPartition, list[Record]]:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await asyncio.Event().wait()
+        return {}
+
+    async def commit(self, positions: Mapping[TopicPartition, int]) -> None: ...
+
+    def pause(self, partitions: Collection[TopicPartition]) -> None: ...
+
+    def resume(self, partitions: Collection[TopicPartition]) -> None: ...
+
+    def seek(self, partition: TopicPartition, position: int) -> None: ...
+
+    async def end_positions(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 0)
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        return frozenset()
+
+
+class SilentBus:
+    """Nothing comes over it."""
+
+    def consumer(self, group: str, topics: Sequence[str], listener: object = None) -> SilentConsumer:
+        return SilentConsumer()
+
+
+def as_role(dsn: str, role: str) -> str:
+    """The same database for another role, whose password is its name."""
+    parts = urlsplit(dsn)
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{role}:{role}@{place}"))
+
+
+@dataclass
+class Member:
+    """Somebody who calls through the gateway."""
+
+    http: httpx.AsyncClient
+    organisation_id: UUID
+    person_id: UUID | None = None
+    scopes: frozenset[str] = field(default=frozenset(ALL_SCOPES))
+
+    async def call(self, method: str, path: str, key: str | None = None, **query: Any) -> httpx.Response:
+        headers = Caller(self.organisation_id, self.person_id, self.scopes).headers() | {INTERNAL: TOKEN}
+        headers |= {HEADER: key} if key else {}
+        return await self.http.request(method, path, params=query, headers=headers)
+
+    async def get(self, path: str, **query: Any) -> Any:
+        answer = await self.call("GET", path, **query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def post(self, path: str) -> Any:
+        answer = await self.call("POST", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
