@@ -76,7 +76,7 @@ class Match(MatchFields):
 
 
 class MatchFact(MatchFields):
-    """The data of every `match.*` event; told: the organisations that this event is for; parties: the holder of the offer, then of the want."""
+    """The data of every `match.*` event. told: whom this event is for; parties: the holder of the offer, then of the want."""
 
     told: tuple[UUID, ...]
     parties: tuple[UUID, UUID]

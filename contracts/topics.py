@@ -10,7 +10,7 @@ WANTS = "ayni.wants"
 MATCHES = "ayni.matches"
 DEALS = "ayni.deals"
 STANDING_PARTITIONS = 64  # design.md, Routing: a number that never changes
-PUBLIC_PARTITIONS = 8
+PUBLIC_PARTITIONS = 1  # the feed is one sequence: with one partition, what one firm does to two listings stays in its order
 SEVEN_DAYS = 7 * 24
 THIRTY_DAYS = 30 * 24
 

@@ -8,9 +8,10 @@ is retried for ever; a record that fails by itself becomes a dead letter and the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -68,12 +69,14 @@ class ConsumerLoop:
         poll_seconds: float = 1.0,
         longest_backoff_seconds: float = 5.0,
         lag_seconds: float = 10.0,
+        drain_seconds: float = 3.0,
     ) -> None:
         """Nothing happens before `run`."""
         self._bus, self._group, self._handle_records = bus, group, handle
         self._dead_letter_topic = dead_letter_topic
         self._max_records, self._poll_seconds = max_records, poll_seconds
         self._longest_backoff_seconds, self._lag_seconds = longest_backoff_seconds, lag_seconds
+        self._drain_seconds = drain_seconds
         self._listener = listener
         self._consumer: BusConsumer = bus.consumer(group, topics, Gate(self))
         self._busy = asyncio.Lock()  # a bus may revoke in the background: it waits until what is being handled is committed
@@ -83,7 +86,7 @@ class ConsumerLoop:
         self._next_lag = 0.0
 
     async def run(self) -> None:
-        """Consume until cancelled. What was being handled is then rolled back by its handler and comes again."""
+        """Consume until cancelled; the batch in hand is finished first, for at most `drain_seconds`."""
         try:
             await self._start()
             while True:
@@ -112,7 +115,19 @@ class ConsumerLoop:
         for partition, records in found.items():
             async with self._busy:
                 if partition in self._consumer.assignment() and not self._waits(partition):
-                    await self._take(partition, records)
+                    await self._finish(self._take(partition, records))
+
+    async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """A batch in hand is drained: cancelling waits until it is committed, for a bounded time, then rolls it back."""
+        task = asyncio.create_task(work)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            _, unfinished = await asyncio.wait([task], timeout=self._drain_seconds)
+            if unfinished:
+                task.cancel()
+                await asyncio.wait([task])
+            raise
 
     async def _take(self, partition: TopicPartition, records: Sequence[Record]) -> None:
         """The whole batch at once; one by one where that fails."""

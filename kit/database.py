@@ -43,6 +43,7 @@ def create_engine(settings: PartSettings, name: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=settings.pool_wait_seconds,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"server_settings": server_settings(name, seconds), "command_timeout": seconds, "timeout": 5},
     )
 

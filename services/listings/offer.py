@@ -97,8 +97,8 @@ class Offer(Listing, table=True):
         if not self.is_published or self.fresh_until is None or self.fresh_until > now:
             return False
         self.judge(material, country, now)
-        self.terms_version = self.version + 1
         self.grow(now)
+        self.terms_version = self.version
         return True
 
     def shown(self, material: Material) -> dict[str, Any]:

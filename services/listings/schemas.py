@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, create_model, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationInfo, create_model, field_validator
 
 from contracts import listings as public
 from contracts.countries import DEFAULT
@@ -176,10 +176,10 @@ class OfferDraft(ListingDraft):
     available_until: Time | None = None
     facts: StatedFacts | None = None
 
-    @model_validator(mode="after")
-    def _window(self) -> Self:
-        _check_window("available", self.available_from, self.available_until)
-        return self
+    @field_validator("available_until")
+    @classmethod
+    def _window(cls, end: Time | None, stated: ValidationInfo) -> Time | None:
+        return _after(stated.data.get("available_from"), end)
 
 
 class WantDraft(ListingDraft):
@@ -203,15 +203,16 @@ class WantDraft(ListingDraft):
             raise ValueError("names a material twice: keep one entry for each")
         return accepts
 
-    @model_validator(mode="after")
-    def _window(self) -> Self:
-        _check_window("needed", self.needed_from, self.needed_until)
-        return self
+    @field_validator("needed_until")
+    @classmethod
+    def _window(cls, end: Time | None, stated: ValidationInfo) -> Time | None:
+        return _after(stated.data.get("needed_from"), end)
 
 
-def _check_window(what: str, begin: Time | None, end: Time | None) -> None:
+def _after(begin: Time | None, end: Time | None) -> Time | None:
     if begin is not None and end is not None and end < begin:
-        raise ValueError(f"{what}_until lies before {what}_from: put the end after the beginning")
+        raise ValueError("lies before the beginning of the window: put the end after it")
+    return end
 
 
 class NewOffer(OfferDraft):

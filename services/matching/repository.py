@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
-from kit.consumer import FencedError
 
 from contracts.envelope import Event
 from contracts.listings import OfferFact, WantFact
+from kit.consumer import FencedError
 from kit.outbox import OUTBOX_COLUMNS, Route, outbox_values
 from services.matching.market import Fact, KeptAnswer, PairKey, Told, side_of
 
-Connection = asyncpg.Connection[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Point = Callable[[str], Awaitable[None]]
 FACTS: dict[str, type[OfferFact] | type[WantFact]] = {"offer": OfferFact, "want": WantFact}
 

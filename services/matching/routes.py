@@ -14,7 +14,7 @@ from kit.pagination import After, Limit, Page, cursor, read_cursor
 from kit.problems import FieldError, Unprocessable, refused
 from services.matching.answers import answer, found_match, read_pair
 from services.matching.reading import behind, entries, shown_entry
-from services.matching.schemas import Acceptance, Refusal, Release
+from services.matching.schemas import Acceptance, Refusal
 
 router = APIRouter(tags=["matches"])
 Reader = Annotated[Caller, Depends(needs("matches:read"))]
@@ -86,8 +86,10 @@ async def decline(
 
 
 @router.post("/v1/matches/{match_id}/release")
-async def release(match_id: str, request: Request, caller: Answerer, body: Release, key: Key = None) -> Match:
-    """Step back from an agreement, with a reason; the quantity returns to both."""
+async def release(
+    match_id: str, request: Request, caller: Answerer, body: Annotated[Refusal | None, Body()] = None, key: Key = None
+) -> Match:
+    """Step back from an agreement, with a reason for the other side to read; the quantity returns to both."""
     return await _answer(request, match_id, "release", body, caller, key)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.values import Line, Phrase, PositiveAmount, Value
+from contracts.values import Phrase, PositiveAmount, Value
 
 Version = Annotated[int | None, Field(ge=1, le=2**31 - 1, strict=True)]
 
@@ -20,8 +20,6 @@ class Acceptance(Value):
 
 
 class Refusal(Value):
+    """Why; to release needs a reason, to decline does not."""
+
     reason: Phrase | None = None
-
-
-class Release(Value):
-    reason: Line

@@ -77,7 +77,9 @@ async def own_listing(
     owner: UUID,
     id: UUID,
 ) -> tuple[Kind, Organisation]:
-    """My listing, locked, and my organisation, locked against a change of its licences. Raises 403 for a published one of others, else 404."""
+    """My listing, locked, and my organisation, locked against a change of its licences.
+
+    Raises 403 for a published one of others, else 404."""
     organisation = (await share_organisations(session, owner))[owner]
     listing = await repository.lock_listing(session, side.kind, id)
     if listing.organisation_id != owner:
@@ -138,10 +140,10 @@ async def rewrite_listing(
     side.write(listing, draft, site, rules, rules.country(organisation.country), now)
     if not session.is_modified(listing):
         return False
-    if listing.terms() != terms:
-        listing.terms_version = listing.version + 1
-        await void_acceptances(session, rules, listing, organisation.id, now)
     listing.settle(now)
+    if listing.terms() != terms:
+        listing.terms_version = listing.version
+        await void_acceptances(session, rules, listing, organisation.id, now)
     await _flush(session)
     await tell_settled(session, rules, listing, before, now)
     return True

@@ -1,136 +1,97 @@
-"""The index of one bucket: both sides as columns; every list exact, as if each pair had been scored alone.
+"""The index of one bucket: the standing listings of both sides, and every list exact, as if each pair had been scored alone.
 
-The order of a list is the score rounded to ten decimals, the distance rounded to six, the counterpart's id (matching.md, section 3).
+Load-bearing: a list is computed when asked for, from the columns as they are; nothing derived is kept, so nothing is stale.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
-import numpy as np
-
-from services.matching.engine.columns import OFFER, Columns, Table, offer_values, want_dtype, want_values
+from services.matching.engine.columns import Columns, offer_values, want_values
+from services.matching.engine.pairs import passing
+from services.matching.engine.ranking import Ranking, Scored, nothing
 from services.matching.engine.rows import OfferRow, WantRow
-from services.matching.engine.scoring import GATES, LAW, Claims, Numbers, Scored, score
-from services.matching.engine.terms import FACTORS, Terms
+from services.matching.engine.terms import Terms
 
 SideName = Literal["offer", "want"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """N counterparts, best first. factors: [N, 5] in the order of FACTORS."""
-
-    ids: tuple[UUID, ...]
-    scores: Numbers
-    distances_km: Numbers
-    quantities_kg: Numbers
-    factors: Numbers
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One pair. closed: the slugs of its closed gates; the score is what it would have, were they open."""
-
-    score: float
-    factors: dict[str, float]
-    distance_km: float
-    quantity_kg: float
-    closed: tuple[str, ...]
-
-
 class Index:
-    """The standing listings of one bucket. Not thread-safe: its owner calls it from one task at a time."""
+    """materials: how many the bucket has, numbered from 0. Not thread-safe: its owner calls it from one task at a time."""
 
     def __init__(self, materials: int, terms: Terms) -> None:
-        self.terms = terms
-        self.offers, self.wants = Columns(OFFER), Columns(want_dtype(materials))
+        self._terms = terms
+        self._offers: Columns[OfferRow] = Columns(partial(offer_values, materials=materials))
+        self._wants: Columns[WantRow] = Columns(partial(want_values, materials=materials, terms=terms))
+
+    @property
+    def offers(self) -> int:
+        """How many stand."""
+        return len(self._offers)
+
+    @property
+    def wants(self) -> int:
+        """How many stand."""
+        return len(self._wants)
+
+    def offer(self, id: UUID) -> OfferRow | None:
+        """The offer as it was put, if it stands."""
+        return self._offers.get(id)
+
+    def want(self, id: UUID) -> WantRow | None:
+        """The want as it was put, if it stands."""
+        return self._wants.get(id)
 
     def put_offer(self, row: OfferRow) -> None:
-        """Inserts, or replaces by id."""
-        self.offers.put(row.id, offer_values(row))
+        """Inserts, or replaces by id. Raises ValueError, and changes nothing, for a row that does not fit the bucket."""
+        self._offers.put(row)
 
     def put_want(self, row: WantRow) -> None:
-        """Inserts, or replaces by id."""
-        self.wants.put(row.id, want_values(row))
+        """Inserts, or replaces by id. Raises ValueError, and changes nothing, for a row that does not fit the bucket."""
+        self._wants.put(row)
 
     def remove(self, id: UUID) -> None:
-        """Off both sides; harmless for what is not there."""
-        self.offers.remove(id)
-        self.wants.remove(id)
+        """Harmless for what is not there."""
+        self._offers.remove(id)
+        self._wants.remove(id)
 
     def rank_offer(self, id: UUID) -> Ranking:
-        """Every open want for an offer. Empty for an id that is not here."""
+        """Every open want for an offer, best first; none for an offer that does not stand here."""
         return self._ranked("offer", id)
 
     def rank_want(self, id: UUID) -> Ranking:
-        """Every open offer for a want."""
+        """Every open offer for a want, best first; none for a want that does not stand here."""
         return self._ranked("want", id)
 
     def blocked_offer(self, id: UUID) -> Ranking:
-        """Every want that only the law closes to an offer."""
-        return self._ranked("offer", id, is_blocked=True)
+        """Every want that nothing but the law closes to an offer, by the score that it would have."""
+        return self._ranked("offer", id, lawful=False)
 
     def blocked_want(self, id: UUID) -> Ranking:
-        """Every offer that only the law closes to a want."""
-        return self._ranked("want", id, is_blocked=True)
+        """Every offer that nothing but the law closes to a want, by the score that it would have."""
+        return self._ranked("want", id, lawful=False)
 
     def best(self, side: SideName, id: UUID, count: int) -> Ranking:
-        """Exactly the first `count` of the whole ranking."""
+        """Exactly the first `count` of the whole ranking; side: of the listing whose list it is."""
         return self._ranked(side, id, count=count)
 
-    def _ranked(self, side: SideName, id: UUID, *, is_blocked: bool = False, count: int | None = None) -> Ranking:
-        own, others = (self.offers, self.wants) if side == "offer" else (self.wants, self.offers)
-        if id not in own or not len(others):
-            return ranking(others, _nothing(), np.zeros(0, np.int64))
-        scored = self._scored(side, own.row(id), others.table)
-        wanted = scored.is_blocked if is_blocked else scored.is_open
-        return ranking(others, scored, first(scored, others.table, wanted, count))
+    def rank_in(self, side: SideName, id: UUID, counterpart_id: UUID) -> int | None:
+        """The place, from 0, of a counterpart in the ranking of a listing of this side; None where the pair is not open."""
+        others = self._wants if side == "offer" else self._offers
+        slot, scored = others.slot(counterpart_id), self._scored(side, id)
+        return None if slot is None or scored is None else scored.place_of(slot)
 
-    def _scored(self, side: SideName, row: Table, others: Table) -> Scored:
-        return score(row, others, self.terms) if side == "offer" else score(others, row, self.terms)
+    def _ranked(self, side: SideName, id: UUID, *, lawful: bool = True, count: int | None = None) -> Ranking:
+        scored = self._scored(side, id, lawful=lawful)
+        return nothing() if scored is None else scored.first(count)
 
-
-def first(scored: Scored, others: Table, wanted: Claims, count: int | None) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The places of the wanted pairs in their order; only the first `count`, and then only what can be among them is sorted."""
-    places = np.flatnonzero(wanted)
-    rounded = np.round(scored.scores[places], 10)
-    if count is not None and len(places) > count:
-        least = np.partition(rounded, len(rounded) - count)[len(rounded) - count]
-        places, rounded = places[rounded >= least], rounded[rounded >= least]
-    distances = np.round(scored.distances_km[places], 6)
-    order = np.lexsort((others["id_lo"][places], others["id_hi"][places], distances, -rounded))
-    found: np.ndarray[tuple[int], np.dtype[np.int64]] = places[order][:count]
-    return found
-
-
-def ranking(others: Columns, scored: Scored, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Ranking:
-    """The counterparts at these places."""
-    return Ranking(
-        tuple(others.ids[place] for place in places),
-        scored.scores[places],
-        scored.distances_km[places],
-        scored.quantities_kg[places],
-        scored.factors[places],
-    )
-
-
-def _nothing() -> Scored:
-    none, claims = np.zeros(0), np.zeros(0, np.bool_)
-    return Scored(np.zeros((0, len(FACTORS))), none, none, none, np.zeros((0, len(GATES)), np.bool_), claims)
-
-
-def score_pair(offer: OfferRow, want: WantRow, terms: Terms) -> Pair:
-    """One pair, open or not."""
-    offers = np.array([offer_values(offer)], OFFER)
-    wants = np.array([want_values(want)], want_dtype(len(want.compatibility)))
-    scored = score(offers, wants, terms)
-    closed = [slug for slug, is_open in zip(GATES, scored.gates[0], strict=True) if not is_open]
-    closed += [] if scored.is_lawful[0] else [LAW]
-    factors = dict(zip(FACTORS, scored.factors[0].tolist(), strict=True))
-    return Pair(float(scored.scores[0]), factors, float(scored.distances_km[0]), float(scored.quantities_kg[0]), tuple(closed))
+    def _scored(self, side: SideName, id: UUID, *, lawful: bool = True) -> Scored | None:
+        """All pairs of a listing behind the gates; None where it does not stand here, or nothing stands on the other side."""
+        slot = (self._offers if side == "offer" else self._wants).slot(id)
+        if slot is None or not len(self._offers) or not len(self._wants):
+            return None
+        offers = self._offers.one(slot) if side == "offer" else self._offers.all()
+        wants = self._wants.all() if side == "offer" else self._wants.one(slot)
+        return Scored.of(passing(offers, wants, self._terms, lawful=lawful), self._terms)

@@ -1,4 +1,4 @@
-"""One listing as the engine takes it: kilograms and prices as exact decimals, places in degrees, everything else as numbers."""
+"""One listing as the engine takes it: kilograms and prices as exact decimals, places in degrees, times aware, all else as numbers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class OfferRow:
-    """material: its number in the bucket. grade: A is 3, D is 0. fresh_until: of a fresh one-off lot; fresh_hours: of a recurring
-    perishable one. regime: its bit. price: per tonne, negative where the holder pays."""
+    """A published offer.
+
+    material: its number in the bucket; quantity_kg: still available (q); minimum_lot_kg: 0 if unstated; price: per tonne at its site,
+    negative where the holder pays; grade: A is 3, D is 0; fresh_until: of a one-off lot that is fresh; fresh_hours: the shelf life of
+    what is perishable and recurring; half_distance_km: of its material; regime: its bit in a want's `admits`.
+    """
 
     id: UUID
     party: UUID
@@ -35,8 +39,12 @@ class OfferRow:
 
 @dataclass(frozen=True, slots=True)
 class WantRow:
-    """compatibility: for each material of the bucket, the highest weight times kinship (0: none). still_wanted_kg: maximum less agreed,
-    None without maximum. bid: per tonne, delivered. admits: one bit a regime that its holder may receive."""
+    """A published want.
+
+    compatibility: for each material of the bucket the highest weight x kinship over what is accepted, 0 for none; minimum_kg: as stated;
+    still_wanted_kg: maximum less agreed (hi), None without a maximum; bid: per tonne, delivered; admits: one bit a regime that its
+    holder may receive.
+    """
 
     id: UUID
     party: UUID

@@ -62,6 +62,46 @@ async def test_what_was_handled_is_committed(bus: Bus, make_topic: MakeTopic) ->
     assert numbers(reader.records) == [5]
 
 
+async def test_a_loop_that_is_ended_finishes_and_commits_the_batch_in_hand(bus: Bus, make_topic: MakeTopic) -> None:
+    topic, dead = await make_topic(1), await make_topic(1)
+    entered, may_finish = asyncio.Event(), asyncio.Event()
+
+    async def handle(_: TopicPartition, records: Sequence[Record]) -> None:
+        entered.set()
+        await may_finish.wait()
+
+    await bus.publish([message(topic, 1)])
+    task = asyncio.create_task(ConsumerLoop(bus, "drain", [topic], handle, dead_letter_topic=dead).run())
+    await entered.wait()
+    task.cancel()
+    may_finish.set()
+    await asyncio.wait([task])
+    await bus.publish([message(topic, 2)])
+
+    async with Reader(bus, "drain", topic) as reader:
+        await reader.until(lambda it: len(it.records) == 1)
+    assert numbers(reader.records) == [2]
+
+
+async def test_a_handler_that_does_not_end_is_cancelled_and_its_records_come_again(bus: Bus, make_topic: MakeTopic) -> None:
+    topic, dead = await make_topic(1), await make_topic(1)
+    entered = asyncio.Event()
+
+    async def handle(_: TopicPartition, records: Sequence[Record]) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    await bus.publish([message(topic, 1)])
+    task = asyncio.create_task(ConsumerLoop(bus, "endless", [topic], handle, dead_letter_topic=dead, drain_seconds=0.1).run())
+    await entered.wait()
+    task.cancel()
+    await asyncio.wait([task])
+
+    async with Reader(bus, "endless", topic) as reader:
+        await reader.until(lambda it: len(it.records) == 1)
+    assert numbers(reader.records) == [1]
+
+
 async def test_poison_goes_to_the_dead_letters_with_its_cause_and_the_next_is_taken(bus: Bus, make_topic: MakeTopic) -> None:
     topic, dead, handler = await make_topic(2), await make_topic(1), Handler()
     handler.failing[2] = ValueError("no such material \0")

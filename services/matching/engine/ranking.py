@@ -1,0 +1,87 @@
+"""The order of a list (matching.md, section 3): the higher score, then the nearer, then the smaller id of the counterpart.
+
+Load-bearing: scores are compared rounded to ten decimals and distances to six, exactly as `round` does, because lists of several buckets
+are merged and paged by these keys elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+
+from services.matching.engine.columns import Table
+from services.matching.engine.exact import Numbers, Slots, rounded
+from services.matching.engine.factors import all_factors, quantities_kg, scores
+from services.matching.engine.pairs import Pairs
+from services.matching.engine.terms import FACTORS, Terms
+
+SCORE_DIGITS, DISTANCE_DIGITS = 10, 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """N counterparts, best first. scores, distances_km, quantities_kg: [N]; factors: [N, 5] in the order of FACTORS."""
+
+    ids: tuple[UUID, ...]
+    scores: Numbers
+    distances_km: Numbers
+    quantities_kg: Numbers
+    factors: Numbers
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, part: slice) -> Ranking:
+        """A part of the list, in its order."""
+        return Ranking(self.ids[part], self.scores[part], self.distances_km[part], self.quantities_kg[part], self.factors[part])
+
+
+def nothing() -> Ranking:
+    """The list of a listing that does not stand here."""
+    none = np.zeros(0)
+    return Ranking((), none, none, none, np.zeros((0, len(FACTORS))))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Pairs with what orders them, still in no order: [N] each, factors [N, 5]. keys: the rounded score."""
+
+    pairs: Pairs
+    counterparts: Table
+    factors: Numbers
+    scores: Numbers
+    keys: Numbers
+
+    @classmethod
+    def of(cls, pairs: Pairs, terms: Terms) -> Scored:
+        factors = all_factors(pairs.offers, pairs.wants, terms, pairs.distance_km)
+        found = scores(factors, terms)
+        counterparts = pairs.wants if isinstance(pairs.offers.slots, int) else pairs.offers
+        return cls(pairs, counterparts, factors, found, rounded(found, SCORE_DIGITS))
+
+    def first(self, count: int | None = None) -> Ranking:
+        """The first `count`, or all, in order. Only what can be among the first is sorted."""
+        places = np.arange(len(self.keys))
+        if count is not None and 0 < count < len(places):
+            places = np.flatnonzero(self.keys >= np.partition(self.keys, -count)[-count])
+        return self._listed(places[self._order(places)][:count])
+
+    def place_of(self, slot: int) -> int | None:
+        """How many stand before the counterpart in this slot; None if it is not among the pairs."""
+        found = np.flatnonzero(self.counterparts.slots == slot)
+        if not len(found):
+            return None
+        rivals = np.flatnonzero(self.keys >= self.keys[found[0]])
+        return int(np.flatnonzero(rivals[self._order(rivals)] == found[0])[0])
+
+    def _order(self, places: Slots) -> Slots:
+        """The order of the pairs at these places, which sorts them."""
+        ids = (self.counterparts["id_low"][places], self.counterparts["id_high"][places])
+        return np.lexsort((*ids, rounded(self.pairs.distance_km[places], DISTANCE_DIGITS), -self.keys[places]))
+
+    def _listed(self, places: Slots) -> Ranking:
+        pairs = self.pairs.only(places)
+        ids = tuple(self.counterparts["id"][places].tolist())
+        return Ranking(ids, self.scores[places], pairs.distance_km, quantities_kg(pairs.offers, pairs.wants), self.factors[places])

@@ -1,0 +1,93 @@
+"""A database with the bus and one service's schema (`shop`), reached by roles that are no superusers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from kit.bus import Topic
+from kit.bus_postgres import MIGRATIONS, PostgresBus, ensure_topics
+from kit.migrations import OWNER, MigrationSet, ensure_roles, migrate
+
+TOPIC = "shop.sold"
+SHOP = """
+from alembic import op
+
+from kit.inbox import create_inbox, drop_inbox
+from kit.outbox import create_outbox, drop_outbox
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    create_outbox(op)
+    create_inbox(op)
+
+
+def downgrade() -> None:
+    drop_inbox(op)
+    drop_outbox(op)
+"""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Where each role connects, and the service's migrations."""
+
+    admin: str
+    owner: str
+    service: str
+    migrations: MigrationSet
+
+
+def as_role(dsn: str, role: str) -> str:
+    """The same database, another role."""
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(netloc=f"{role}:secret@{parts.netloc.rpartition('@')[2]}"))
+
+
+@pytest.fixture
+async def shop(empty_database: str, tmp_path: Path) -> Shop:
+    """The schemas `bus` and `shop`, and one topic of four partitions."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "0001_first.py").write_text(SHOP)
+    shop = Shop(empty_database, as_role(empty_database, OWNER), as_role(empty_database, "shop"), MigrationSet("shop", "shop", folder))
+    await ensure_roles(shop.admin, {OWNER: "secret", "shop": "secret", "stranger": "secret"})
+    await migrate(shop.owner, MIGRATIONS)
+    await migrate(shop.owner, shop.migrations)
+    connection = await asyncpg.connect(shop.owner)
+    await ensure_topics(connection, [Topic(TOPIC, 4)])
+    await connection.close()
+    return shop
+
+
+@pytest.fixture
+async def bus(shop: Shop) -> AsyncIterator[PostgresBus]:
+    """Started, as the service's role."""
+    opened = PostgresBus(shop.service, session_timeout_seconds=3)
+    await opened.start()
+    yield opened
+    await opened.stop()
+
+
+@pytest.fixture
+async def pool(shop: Shop) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
+    """The service's connections."""
+    opened = await asyncpg.create_pool(shop.service, min_size=1, max_size=12)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def owner(shop: Shop) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection of the owner role."""
+    connection = await asyncpg.connect(shop.owner)
+    yield connection
+    await connection.close()
