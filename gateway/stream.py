@@ -19,7 +19,7 @@ import structlog
 
 from gateway.forwarding import Forwarder
 from kit.pagination import cursor, read_cursor
-from kit.problems import FieldError, Problem, Unavailable, refused
+from kit.problems import Problem, Relayed, Unavailable, refused
 
 log = structlog.get_logger()
 RING = 4096
@@ -27,16 +27,6 @@ PAGE = 500
 WAIT_SECONDS = 20
 RETRY_SECONDS = 0.5
 CURSOR = "feed"
-
-
-class FeedProblem(Problem):
-    """What notifications answered, handed on."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        errors = [FieldError(one["field"], one["message"]) for one in document.get("errors", [])]
-        super().__init__(document["detail"], errors)
-        self.status, self.title = document["status"], document["title"]  # type: ignore[misc]  another's problem
-        self.slug = document["type"].rsplit(":", 1)[-1]  # type: ignore[misc]  another's problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +92,8 @@ class Tail:
         return int((await self._ask("/internal/feed/head", {}))["position"])
 
     async def page(self, after: int, wait_seconds: float = 0) -> list[dict[str, Any]]:
-        """The entries behind a position. Raises FeedProblem (410) where the feed no longer goes back so far."""
-        query = {"after": after, "limit": PAGE, "wait_seconds": wait_seconds}
+        """The entries behind a position. Raises the feed's own problem (410) where the feed no longer goes back so far."""
+        query: dict[str, object] = {"after": after, "limit": PAGE, "wait_seconds": wait_seconds}
         found: list[dict[str, Any]] = (await self._ask("/internal/feed", query, wait_seconds))["entries"]
         return found
 
@@ -111,7 +101,7 @@ class Tail:
         answer = await self.forwarder.ask("notifications", path, query, self.forwarder.deadline_seconds + wait_seconds)
         found: dict[str, Any] = json.loads(await answer.read())
         if answer.status != 200:
-            raise FeedProblem(found)
+            raise Relayed(found)
         return found
 
     async def behind(self, position: int, wait_seconds: float) -> list[dict[str, Any]]:

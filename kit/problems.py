@@ -10,11 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
+TYPE = "urn:ayni:problem:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ class FieldError:
 class Problem(Exception):
     """An expected failure. Raise a subclass; never return one: a returned answer commits."""
 
-    status: ClassVar[int] = 500
-    slug: ClassVar[str] = "internal"
-    title: ClassVar[str] = ""
+    status: int = 500
+    slug: str = "internal"
+    title: str = ""
 
     def __init__(self, detail: str, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -70,6 +71,14 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
 
 
+class Relayed(Problem):
+    """A problem that another part found, handed on as it is."""
+
+    def __init__(self, found: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(found["detail"], [FieldError(one["field"], one["message"]) for one in found.get("errors", [])], headers)
+        self.status, self.title, self.slug = found["status"], found["title"], found["type"].removeprefix(TYPE)
+
+
 def refused(field: str, message: str) -> Unprocessable:
     """A 422 for one field."""
     return Unprocessable(f"{field}: {message}", [FieldError(field, message)])
@@ -77,7 +86,7 @@ def refused(field: str, message: str) -> Unprocessable:
 
 def document(status: int, slug: str, title: str, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
     """The members of RFC 9457, and one entry per field."""
-    body: dict[str, Any] = {"type": f"urn:ayni:problem:{slug}", "title": title, "status": status, "detail": detail}
+    body: dict[str, Any] = {"type": TYPE + slug, "title": title, "status": status, "detail": detail}
     if errors:
         body["errors"] = [{"field": error.field, "message": error.message} for error in errors]
     return body

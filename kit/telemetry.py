@@ -31,7 +31,7 @@ def _add_correlation(_: object, __: str, entry: structlog.typing.EventDict) -> s
 
 def configure_logging(level: str = "INFO") -> None:
     """Structured logs to stderr; libraries that log by the standard library take the same way."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         _add_correlation,
         structlog.processors.add_log_level,

@@ -1,4 +1,7 @@
-"""A material: what can be offered and wanted, with its codes, figures and kinship."""
+"""A material: what can be offered and wanted, with its codes, figures and kinship.
+
+Load-bearing: `Figure` keeps exact decimals inside, and is a JSON number at the edge, as api.md wants all figures of a Material.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+SpecialRegime = Literal["bien_priorizado", "hidrobiologico"]
+
 
 def _number(figure: Decimal) -> int | float:
     return int(figure) if figure == figure.to_integral_value() else float(figure)
 
 
-Figure = Annotated[Decimal, Field(gt=0), PlainSerializer(_number, return_type=float | int, when_used="json")]
-Code = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)+$")]
+Number = Annotated[Decimal, PlainSerializer(_number, return_type=int | float, when_used="json")]
+Figure = Annotated[Number, Field(gt=0)]
+Text = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
+MaterialCode = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
 
 
 class Entry(BaseModel):
@@ -23,19 +30,21 @@ class Entry(BaseModel):
 
 
 class Names(Entry):
-    es: Annotated[str, Field(min_length=1)]
-    en: Annotated[str, Field(min_length=1)]
+    """What it is called in each language of the exchange."""
+
+    es: Text
+    en: Text
 
 
 class Synonyms(Entry):
-    """As people say it."""
+    """What else people say for it; a word belongs to one material only."""
 
-    es: tuple[str, ...] = ()
-    en: tuple[str, ...] = ()
+    es: tuple[Text, ...] = ()
+    en: tuple[Text, ...] = ()
 
 
 class Facts(Entry):
-    """What the law asks of an offer (matching.md, section 4)."""
+    """What the law asks of an offer (matching.md, section 4; DL 1278 art. 9 as amended by Ley 32212)."""
 
     own_process_by_product: bool
     directly_usable: bool
@@ -46,33 +55,37 @@ class Facts(Entry):
 
 
 class Kin(Entry):
-    """What a material may be offered for; directed, never chained."""
+    """What a material may be offered for; directed, never chained (matching.md, section 2)."""
 
-    code: Code
+    code: MaterialCode
     weight: Annotated[float, Field(gt=0, lt=1)]
 
 
 class ReferencePrice(Entry):
-    """What a tonne costs, by order of magnitude."""
+    """What a tonne fetches at its holder's gate, by order of magnitude; negative where the holder pays."""
 
-    amount: Decimal
+    amount: Number
     currency: Literal["PEN"] = "PEN"
     per: Literal["t"] = "t"
-    source: str
+    source: Text
 
 
 class Material(Entry):
-    """api.md's Material. Figures are JSON numbers at the edge; half_distance_km: where a lot is half as good."""
+    """A node of the catalogue (api.md, Material).
 
-    code: Code
-    family: str
+    basel, ewc, hs: codes of the lists under `data/codes`. Figures: hours, kg/m3 of loose bulk, kg apiece, and the kilometres after which a
+    lot is half as good. sources: where each code comes from.
+    """
+
+    code: MaterialCode
+    family: Text
     names: Names
     synonyms: Synonyms
     basel: tuple[str, ...] = ()
     ewc: tuple[str, ...] = ()
     hs: tuple[str, ...] = ()
     hazardous: bool = False
-    special_regime: Literal["bien_priorizado", "hidrobiologico"] | None = None
+    special_regime: SpecialRegime | None = None
     shelf_life_hours: Figure | None = None
     density_kg_m3: Figure | None = None
     unit_weight_kg: Figure | None = None
@@ -81,3 +94,10 @@ class Material(Entry):
     kin: tuple[Kin, ...] = ()
     reference_price: ReferencePrice | None = None
     sources: tuple[str, ...] = ()
+
+
+class Family(Entry):
+    """Materials that are traded and matched together."""
+
+    code: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    names: Names

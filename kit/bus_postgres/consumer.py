@@ -109,7 +109,9 @@ class PostgresConsumer:
 
     async def end_positions(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """As the port says."""
-        return await (await self._joined()).end_positions(partitions)
+        if self._membership is None:
+            raise ConnectionError("the member is not joined")
+        return await self._membership.end_positions(partitions)
 
     def assignment(self) -> frozenset[TopicPartition]:
         """As the port says."""

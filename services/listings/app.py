@@ -62,4 +62,4 @@ def create_app(settings: ListingsSettings, bus: Bus, catalogue: Catalogue, clock
 
 async def _is_ready(request: Request) -> bool:
     async with asyncio.timeout(2), request.app.state.sessions() as session:
-        return (await session.execute(text("select 1"))).scalar_one() == 1
+        return bool((await session.execute(text("select 1"))).scalar_one() == 1)

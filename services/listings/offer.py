@@ -107,10 +107,10 @@ class Offer(Listing, table=True):
         same = ("id organisation_id place title description rhythm version published_at created_at updated_at material divisible"
                 " grade available_from available_until fresh_until lapsed_to_waste state")  # fmt: skip
         return {name: getattr(self, name) for name in same.split()} | {
-            "quantity": PositiveQuantity(amount=self.quantity_amount, unit=self.quantity_unit),  # type: ignore[arg-type]
-            "available": Quantity(amount=in_unit(self.available_kg, self.quantity_unit, material), unit=self.quantity_unit),  # type: ignore[arg-type]
-            "minimum_lot": None if lot[0] is None else PositiveQuantity(amount=lot[0], unit=lot[1]),  # type: ignore[arg-type]
-            "price": None if price[0] is None else Price(amount=price[0], per=price[1]),  # type: ignore[arg-type]
+            "quantity": PositiveQuantity(amount=self.quantity_amount, unit=self.quantity_unit),
+            "available": Quantity(amount=in_unit(self.available_kg, self.quantity_unit, material), unit=self.quantity_unit),
+            "minimum_lot": None if lot[0] is None else PositiveQuantity(amount=lot[0], unit=lot[1]),
+            "price": None if price[0] is None else Price(amount=price[0], per=price[1]),
             "facts": self.facts(material),
             "facts_presumed": tuple(name for name in FACTS if name not in self.stated_facts),
             "regime": public.Regime(slug=self.regime, rule=self.regime_rule, source=self.regime_source),

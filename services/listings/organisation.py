@@ -91,7 +91,7 @@ def shown_organisation(organisation: Organisation, sites: list[Site], licences: 
         country=organisation.country,
         tax_id=organisation.tax_id,
         name=organisation.name,
-        kind=organisation.kind,  # type: ignore[arg-type]  checked by the database
+        kind=organisation.kind,
         verified=organisation.is_verified,
         activity=organisation.activity,
         sites=tuple(site.shown() for site in sites),

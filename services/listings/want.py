@@ -75,8 +75,8 @@ class Want(Listing, table=True):
                 " radius_km min_grade needed_from needed_until state")  # fmt: skip
         return {name: getattr(self, name) for name in same.split()} | {
             "accepts": tuple(public.Accepted.model_validate(entry) for entry in self.accepts),
-            "minimum": PositiveQuantity(amount=self.minimum_amount, unit=self.minimum_unit),  # type: ignore[arg-type]
-            "maximum": None if most[0] is None else PositiveQuantity(amount=most[0], unit=most[1]),  # type: ignore[arg-type]
+            "minimum": PositiveQuantity(amount=self.minimum_amount, unit=self.minimum_unit),
+            "maximum": None if most[0] is None else PositiveQuantity(amount=most[0], unit=most[1]),
             "agreed": Quantity(amount=self.agreed_kg, unit="kg"),
-            "max_price": None if price[0] is None else Price(amount=price[0], per=price[1]),  # type: ignore[arg-type]
+            "max_price": None if price[0] is None else Price(amount=price[0], per=price[1]),
         }

@@ -12,19 +12,9 @@ from kit import telemetry
 from kit.forwarding import Part, PartRequest
 from kit.idempotency import HEADER
 from kit.identity import CORRELATION, INTERNAL, Caller
-from kit.problems import FieldError, Problem
+from kit.problems import Relayed
 
 JSON = "application/json"
-
-
-class Relayed(Problem):
-    """A problem that listings found, handed on as it is."""
-
-    def __init__(self, document: dict[str, Any], headers: dict[str, str]) -> None:
-        errors = [FieldError(one["field"], one["message"]) for one in document.get("errors", [])]
-        super().__init__(document["detail"], errors, headers)
-        self.status, self.title = document["status"], document["title"]  # type: ignore[misc]  another's problem
-        self.slug = document["type"].rsplit(":", 1)[-1]  # type: ignore[misc]  another's problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ class Finder:
 
     async def own(self, side: SideName, id: UUID, caller: Caller) -> tuple[Fact, list[Market]] | None:
         """My listing and its markets; None for a draft of mine. Raises 403 for a published one of others, else 404, and 503."""
-        fact = self._known(side, id)
-        if fact is None:
+        known = self._known(side, id)
+        if known is None:
             asked = await self.listings.standing(side, id, caller)
             self._check_owner(side, asked.organisation_id, asked.state, caller)
             if asked.state != "published":
@@ -57,13 +57,10 @@ class Finder:
 
     async def _until(self, look: Callable[[], Found | None], seconds: float, what: str) -> Found:
         """What is looked for, as soon as it is there."""
-        if (found := look()) is not None:
-            return found
         try:
             async with asyncio.timeout(seconds), self.ownership.has_changed:
-                await self.ownership.has_changed.wait_for(lambda: look() is not None)
+                while (found := look()) is None:
+                    await self.ownership.has_changed.wait()
+                return found
         except TimeoutError:
             raise Unavailable(f"{what}; ask again in a moment") from None
-        found = look()
-        assert found is not None
-        return found

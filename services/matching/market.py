@@ -35,7 +35,7 @@ class Told:
         return self.holder_told if side == "offer" else self.seeker_told
 
     def tell(self, side: SideName, publication: str) -> Told:
-        return replace(self, **{"holder_told" if side == "offer" else "seeker_told": publication})
+        return replace(self, holder_told=publication) if side == "offer" else replace(self, seeker_told=publication)
 
 
 @dataclass(frozen=True, slots=True)

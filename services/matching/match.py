@@ -7,15 +7,17 @@ from typing import Any
 from contracts.listings import OfferFact, WantFact
 from contracts.matching import Factors, Match, MatchState, Reasons, match_id
 from services.matching.bucket import WEIGHTS
+from services.matching.engine import Pair
 from services.matching.market import Market
 from services.matching.reasons import reasons
 
+ANSWERED: dict[str, MatchState] = {"offered": "offered", "agreed": "agreed", "declined": "declined", "released": "released"}
 LAW = "law"  # the engine's name for the regime and licence gate
 
 
-def match_fields(market: Market, offer: OfferFact, want: WantFact) -> dict[str, Any]:
-    """The fields of contracts.matching.MatchFields. The score of a closed pair is what it would have."""
-    pair, key = market.score(offer, want), (offer.id, want.id)
+def match_fields(market: Market, offer: OfferFact, want: WantFact, scored: Pair | None = None) -> dict[str, Any]:
+    """The fields of contracts.matching.MatchFields. The score of a closed pair is what it would have. scored: as a list just found it."""
+    pair, key = scored or market.score(offer, want), (offer.id, want.id)
     receipt, answer = market.rulebook.receipt(offer, want), market.answers.get(key)
     state = match_state(market, offer, want, pair.closed)
     return {
@@ -42,7 +44,7 @@ def match_state(market: Market, offer: OfferFact, want: WantFact, closed: tuple[
     """What was answered comes first; then what the gates say now."""
     answered = market.answer_state((offer.id, want.id))
     if answered is not None:
-        return answered  # type: ignore[return-value]  the states of a deal that is not open
+        return ANSWERED[answered]
     if not (offer.state == want.state == "published"):
         return "lapsed"
     if closed == (LAW,):
@@ -50,8 +52,8 @@ def match_state(market: Market, offer: OfferFact, want: WantFact, closed: tuple[
     return "lapsed" if closed else "proposed"
 
 
-def shown(market: Market, offer: OfferFact, want: WantFact) -> Match:
+def shown(market: Market, offer: OfferFact, want: WantFact, scored: Pair | None = None) -> Match:
     """With its reasons, for people."""
-    fields = match_fields(market, offer, want)
+    fields = match_fields(market, offer, want, scored)
     es, en = (reasons(fields, offer, want, market.rulebook, language) for language in ("es", "en"))
     return Match(**fields, reasons=Reasons(es=es, en=en))

@@ -12,14 +12,15 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from kit.consumer import FencedError
 
 from contracts.envelope import Event, read_event
 from contracts.listings import DealEvent, DealFact, OfferEvent, WantEvent
+from contracts.matching import MatchFact
 from contracts.topics import MATCHES
 from kit import telemetry
 from kit.bus import Record, TopicPartition
 from kit.clock import Clock
+from kit.consumer import FencedError
 from kit.inbox import unseen
 from kit.outbox import Route
 from services.matching import repository
@@ -77,8 +78,9 @@ def _settle(market: Market, keys: Iterable[PairKey], effects: Effects, clock: Cl
 
 def _note(effects: Effects, events: list[Event]) -> None:
     for event in events:
+        assert isinstance(event.data, MatchFact)
         effects.events.append(event)
-        effects.told.add((event.data.offer_id, event.data.want_id))  # type: ignore[attr-defined]  match events alone come here
+        effects.told.add((event.data.offer_id, event.data.want_id))
 
 
 def react(market: Market, event: Event, effects: Effects, clock: Clock) -> None:

@@ -11,17 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-import numpy as np
-
 from contracts.listings import OfferFact, WantFact
 from contracts.matching import Match
-from services.matching.engine import Ranking
+from services.matching.engine import FACTORS, Pair, Ranking
 from services.matching.market import CLOSING, Fact, Market, PairKey, pair_key, side_of
-from services.matching.match import shown
+from services.matching.match import ANSWERED, LAW, shown
 from services.matching.telling import both
 
 Key = tuple[float, float, str]  # as they are ordered
-ANSWERED = frozenset({"offered", "agreed", "declined", "released"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +28,7 @@ class Entry:
     key: Key
     pair: PairKey
     market: Market
+    scored: Pair
 
 
 def entries(markets: list[Market], fact: Fact, state: str | None, least: float) -> Iterator[Entry]:
@@ -50,20 +48,27 @@ def _ranked(market: Market, fact: Fact, bucket: str, state: str | None, least: f
         return
     side = side_of(fact)
     ranking = market.blocked(fact, bucket) if state == "blocked" else market.ranking(fact, bucket)
-    for counterpart, key in _keys(ranking):
-        if key[0] > -least:
+    closed = (LAW,) if state == "blocked" else ()
+    for place, counterpart in enumerate(ranking.ids):
+        scored = _pair_at(ranking, place, closed)
+        if scored.score < least:
             return
         pair = pair_key(side, fact.id, counterpart)
         answered = market.answer_state(pair)
         if answered in CLOSING or (state is not None and answered is not None):
             continue
-        yield Entry(key, pair, market)
+        yield Entry(_key_of(scored, counterpart), pair, market, scored)
 
 
-def _keys(ranking: Ranking) -> Iterator[tuple[UUID, Key]]:
-    scores, distances = np.round(ranking.scores, 10).tolist(), np.round(ranking.distances_km, 6).tolist()
-    for counterpart, score, distance in zip(ranking.ids, scores, distances, strict=True):
-        yield counterpart, (-score, distance, str(counterpart))
+def _pair_at(ranking: Ranking, place: int, closed: tuple[str, ...]) -> Pair:
+    factors = dict(zip(FACTORS, ranking.factors[place].tolist(), strict=True))
+    figures = (ranking.scores[place], ranking.distances_km[place], ranking.quantities_kg[place])
+    score, distance_km, quantity_kg = (float(figure) for figure in figures)
+    return Pair(score=score, factors=factors, distance_km=distance_km, quantity_kg=quantity_kg, closed=closed)
+
+
+def _key_of(scored: Pair, counterpart: UUID) -> Key:
+    return -round(scored.score, 10), round(scored.distance_km, 6), str(counterpart)
 
 
 def _remembered(markets: list[Market], fact: Fact, state: str, least: float) -> Iterator[Entry]:
@@ -76,7 +81,7 @@ def _remembered(markets: list[Market], fact: Fact, state: str, least: float) -> 
             scored = market.score(*both(market, pair))
             if scored.score >= least:
                 counterpart = pair[1] if pair[0] == fact.id else pair[0]
-                yield Entry((-round(scored.score, 10), round(scored.distance_km, 6), str(counterpart)), pair, market)
+                yield Entry(_key_of(scored, counterpart), pair, market, scored)
 
 
 def has_lapsed(market: Market, pair: PairKey) -> bool:
@@ -91,7 +96,7 @@ def behind(found: Iterable[Entry], last: Key | None) -> Iterator[Entry]:
 
 
 def shown_entry(entry: Entry) -> Match:
-    return shown(entry.market, *both(entry.market, entry.pair))
+    return shown(entry.market, *both(entry.market, entry.pair), entry.scored)
 
 
 def match_by_id(markets: Iterable[Market], pair: PairKey, reader: UUID) -> Match | None:

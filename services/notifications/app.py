@@ -55,14 +55,15 @@ def create_app(settings: NotificationsSettings, bus: Bus, catalogue: Catalogue, 
 async def _living(app: FastAPI, settings: NotificationsSettings, bus: Bus, catalogue: Catalogue, clock: Clock) -> AsyncIterator[None]:
     engine = create_engine(settings, NAME)
     sessions = sessions_of(engine)
-    pool = await create_pool(settings, NAME, settings.pool_size + 1)  # one is the watch's for ever
-    watch = Watch(pool, settings.poll_seconds)
+    pool, watching = await create_pool(settings, NAME), await create_pool(settings, f"{NAME}.watch", 1)
+    watch = Watch(watching, settings.poll_seconds)
     consumer = ConsumerLoop(bus, NAME, TOPICS, Intake(pool, catalogue, clock), dead_letter_topic=dead_letters_of(NAME))
     app.state.sessions, app.state.feed, app.state.watch = sessions, FeedReader(pool), watch
     try:
         async with running(consumer.run(), watch.run(), _forget_for_ever(pool, sessions, settings, clock)):
             yield
     finally:
+        await watching.close()
         await pool.close()
         await engine.dispose()
 

@@ -50,7 +50,7 @@ class Notice(SQLModel, table=True):
     partition: int | None = None
     text_es: str
     text_en: str
-    matches: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))  # type: ignore[call-overload]  # an instance, which SQLModel takes
+    matches: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     created_at: datetime = Field(sa_type=Moment)
 
     def read(self, reader: UUID, now: datetime) -> NoticeRead:
@@ -61,8 +61,8 @@ class Notice(SQLModel, table=True):
         """As one reader sees it."""
         return public.Notice(
             id=self.id,
-            kind=self.kind,  # type: ignore[arg-type]  # checked by the database
-            subject=public.Subject(type=self.subject_type, id=self.subject_id),  # type: ignore[arg-type]  # checked by the database
+            kind=self.kind,
+            subject=public.Subject(type=self.subject_type, id=self.subject_id),
             text=public.NoticeText(es=self.text_es, en=self.text_en),
             matches=tuple(self.matches),
             created_at=self.created_at,

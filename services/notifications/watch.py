@@ -1,6 +1,7 @@
 """Where the feed ends now, for those who wait for more: woken by PostgreSQL's LISTEN, or by a look once a second.
 
-One connection a process, however many wait. Load-bearing: the look. A notification may be lost with its connection, an event may not.
+One connection a process, from a pool of its own, however many wait. Load-bearing: the look. A
+notification may be lost with its connection, an event may not.
 """
 
 from __future__ import annotations

@@ -1,30 +1,26 @@
-"""Peru: what is code and not data. The tax id is the RUC of SUNAT."""
+"""Peru: what is code and not data. The tax id is the RUC of SUNAT: 11 digits, of which the last checks the others."""
 
 from __future__ import annotations
 
-from stdnum.exceptions import InvalidChecksum, InvalidFormat, InvalidLength, ValidationError
 from stdnum.pe import ruc
+from stdnum.util import clean, isdigits
 
-SUCCESSORS_PREFIX = "16"  # SUNAT's own, left out of the library's list
+LENGTH = 11
+DNI_LENGTH = 8
+PREFIXES = ("10", "15", "16", "17", "20")  # 16 is not in the library's list, and some validators accept it
 
 
 def normal_tax_id(text: str) -> str:
-    """The RUC's eleven digits. Raises ValueError saying what is wrong with it."""
-    number: str = ruc.compact(text)
-    checked = "15" + number[2:] if number.startswith(SUCCESSORS_PREFIX) else number
-    try:
-        if not number.isascii() or not number.isdigit():
-            raise InvalidFormat
-        if checked == number:
-            ruc.validate(number)
-        elif len(number) != len("20512333797") or ruc.calc_check_digit(number) != number[-1]:
-            raise InvalidChecksum
-    except InvalidLength:
-        raise ValueError(f"a RUC has 11 digits, and this has {len(number)}") from None
-    except InvalidFormat:
-        raise ValueError("a RUC has digits only, such as 20512333797") from None
-    except InvalidChecksum:
-        raise ValueError("the last digit of this RUC does not fit the others: is a digit wrong, or are two swapped?") from None
-    except ValidationError:
-        raise ValueError("a RUC begins with 10, 15, 16, 17 or 20") from None
+    """The RUC's eleven digits; spaces, dots and hyphens between them do not count. Raises ValueError saying what to change."""
+    number = clean(text, " .-").strip()
+    if not isdigits(number):
+        raise ValueError("a RUC has digits only: leave out everything else")
+    if len(number) == DNI_LENGTH:
+        raise ValueError("8 digits are a DNI: the RUC of a person is 10, the DNI, and one more digit, 11 in all")
+    if len(number) != LENGTH:
+        raise ValueError(f"a RUC has 11 digits, and this has {len(number)}: is one missing, or one too many?")
+    if not number.startswith(PREFIXES):
+        raise ValueError(f"a RUC begins with {', '.join(PREFIXES[:-1])} or {PREFIXES[-1]}, and this with {number[:2]}")
+    if ruc.calc_check_digit(number) != number[-1]:
+        raise ValueError("the last digit of this RUC does not fit the others: is a digit wrong, or are two swapped?")
     return number

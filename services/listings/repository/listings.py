@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -60,19 +61,17 @@ async def published_after(session: AsyncSession, kind: type[Kind], after: UUID |
     return (await session.execute(statement)).scalars().all()
 
 
-async def move_quantities(session: AsyncSession, offer: Offer, offer_less: object, want: Want, want_more: object) -> bool:
+async def move_quantities(session: AsyncSession, offer: Offer, offer_less: Decimal, want: Want, want_more: Decimal) -> bool:
     """Takes from the offer and adds to the want, each by a guarded UPDATE (reliability.md, 6.4). False: it is no longer there.
 
     Negative amounts give back. The caller holds both rows' locks; the guards hold even if it forgot to.
     """
-    taking = update(Offer).where(col(Offer.id) == offer.id, Offer.quantity_kg - Offer.taken_kg >= offer_less)  # type: ignore[operator]
-    filling = update(Want).where(
-        col(Want.id) == want.id,
-        (col(Want.maximum_kg).is_(None)) | (Want.maximum_kg - Want.agreed_kg >= want_more),  # type: ignore[operator]
-    )
+    taken, agreed = col(Offer.taken_kg), col(Want.agreed_kg)
+    is_there = col(Offer.quantity_kg) - taken >= offer_less
+    is_wanted = or_(col(Want.maximum_kg).is_(None), col(Want.maximum_kg) - agreed >= want_more)
     for statement in (
-        taking.values(taken_kg=Offer.taken_kg + offer_less),  # type: ignore[operator]
-        filling.values(agreed_kg=Want.agreed_kg + want_more),  # type: ignore[operator]
+        update(Offer).where(col(Offer.id) == offer.id, is_there).values(taken_kg=taken + offer_less),
+        update(Want).where(col(Want.id) == want.id, is_wanted).values(agreed_kg=agreed + want_more),
     ):
         moved = await session.execute(statement.execution_options(synchronize_session=False))
         assert isinstance(moved, CursorResult)

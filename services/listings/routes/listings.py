@@ -19,6 +19,7 @@ from services.listings.rules import Rules
 from services.listings.schemas import NewOffer, NewWant, OfferChange, WantChange
 from services.listings.service import market
 from services.listings.service.sides import OFFERS, WANTS, Side
+from services.listings.want import Want
 
 OfferStates = public.OfferState
 WantStates = public.WantState
@@ -30,7 +31,8 @@ def shown(listing: Listing, rules: Rules, reader: UUID, warnings: tuple[public.W
     owner = {"site_id": listing.site_id, "external_id": listing.external_id, "warnings": warnings} if is_own else {}
     if isinstance(listing, Offer):
         return public.Offer(**listing.shown(rules.material(listing.material)), **owner)
-    return public.Want(**listing.shown(), **owner)  # type: ignore[attr-defined]  there are two sides
+    assert isinstance(listing, Want)
+    return public.Want(**listing.shown(), **owner)
 
 
 def listing_routes(side: Side[Any, Any], draft: type[Value], change: type[Value], view: type[Any], states: Any) -> APIRouter:

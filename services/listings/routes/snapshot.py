@@ -43,7 +43,7 @@ async def _lines(sessions: Sessions, rules: Rules, side: SideName, now: datetime
     while True:
         async with sessions.begin() as session:
             listings = await repository.published_after(session, SIDES[side].kind, last, LINES_AT_ONCE)
-            facts = [await (offer_fact if isinstance(one, Offer) else want_fact)(session, rules, one, now) for one in listings]  # type: ignore[operator]
+            facts = [await (offer_fact if isinstance(one, Offer) else want_fact)(session, rules, one, now) for one in listings]
         for fact in facts:
             yield fact.model_dump_json().encode() + b"\n"
         if len(listings) < LINES_AT_ONCE:

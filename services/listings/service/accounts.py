@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from kit.tokens import Tokens
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +13,7 @@ from kit.database import Sessions, constraint_of
 from kit.ids import new_id
 from kit.passwords import hash_password, is_password
 from kit.problems import Conflict, FieldError, NotFound, Unauthorised, Unprocessable
+from kit.tokens import Tokens
 from services.listings.account import KEY_PREFIX, REFRESH_LIFETIME, ApiKey, RefreshSession, hashed, new_secret
 from services.listings.organisation import Licence, Organisation, Person, Site, shown_organisation
 from services.listings.repository import organisations as repository
@@ -99,7 +99,7 @@ async def sign_in(sessions: Sessions, tokens: Tokens, credentials: Credentials, 
     """Raises 401, in the same words and time whether the person or the password is wrong."""
     async with sessions.begin() as session:
         person = await repository.person_by_email(session, credentials.email.lower())
-    if not await is_password(credentials.password.get_secret_value(), person and person.password_hash) or person is None:
+    if not await is_password(credentials.password.get_secret_value(), person.password_hash if person else None) or person is None:
         raise WrongCredentials("e-mail or password is wrong")
     async with sessions.begin() as session:
         return await _open_session(session, tokens, person, now)

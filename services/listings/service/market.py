@@ -50,7 +50,7 @@ async def create_listing(
     """A new draft, published at once if asked. Raises 422 naming every field that does not fit, 409 for a second external_id."""
     organisation = (await share_organisations(session, owner))[owner]
     land = rules.country(organisation.country)
-    listing = side.kind(id=new_id(), organisation_id=owner, created_at=now, updated_at=now)
+    listing = side.blank(new_id(), owner, now)
     side.write(listing, draft, site_for(draft, await sites_of(session, owner)), rules, land, now)
     if publish and listing.has_ended(now):
         raise refused(side.end_field, "has passed already: put it into the future, or leave it out")

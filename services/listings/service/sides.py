@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts import listings as public
 from contracts.countries import Country
+from contracts.envelope import Event
 from contracts.values import PositiveQuantity, Price
 from services.listings.listing import Listing
 from services.listings.offer import Offer
@@ -37,8 +39,13 @@ class Side(Generic[Kind, Draft]):
     warnings: Callable[[Kind, Draft, Rules], tuple[public.Warning, ...]]
     judge: Callable[[Kind, Rules, Country, datetime], None]
     tell: Callable[[AsyncSession, Rules, Any, Kind, datetime], Awaitable[None]]
-    events: dict[str, type[public.Event]]
+    events: dict[str, type[Event]]
     end_field: str
+
+    def blank(self, id: UUID, owner: UUID, now: datetime) -> Kind:
+        """A listing of which nothing is written yet: table classes do not validate, so the draft may follow."""
+        fields: dict[str, Any] = {"id": id, "organisation_id": owner, "created_at": now, "updated_at": now}
+        return self.kind(**fields)
 
 
 def _quantity(amount: Any, unit: Any) -> PositiveQuantity | None:
@@ -53,7 +60,7 @@ def _offer_draft(offer: Offer) -> OfferDraft:
     same = "site_id title description rhythm external_id material divisible grade available_from available_until"
     return OfferDraft(
         **{name: getattr(offer, name) for name in same.split()},
-        quantity=PositiveQuantity(amount=offer.quantity_amount, unit=offer.quantity_unit),  # type: ignore[arg-type]
+        quantity=PositiveQuantity(amount=offer.quantity_amount, unit=offer.quantity_unit),
         minimum_lot=_quantity(offer.minimum_lot_amount, offer.minimum_lot_unit),
         price=_price(offer.price_amount, offer.price_per),
         facts=StatedFacts(**offer.stated_facts),
@@ -65,7 +72,7 @@ def _want_draft(want: Want) -> WantDraft:
     return WantDraft(
         **{name: getattr(want, name) for name in same.split()},
         accepts=tuple(public.Accepted.model_validate(entry) for entry in want.accepts),
-        minimum=PositiveQuantity(amount=want.minimum_amount, unit=want.minimum_unit),  # type: ignore[arg-type]
+        minimum=PositiveQuantity(amount=want.minimum_amount, unit=want.minimum_unit),
         maximum=_quantity(want.maximum_amount, want.maximum_unit),
         max_price=_price(want.max_price_amount, want.max_price_per),
     )

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from contracts import listings as public
+from contracts.envelope import Event
 from contracts.routing import bucket_of_offer, buckets_of_want, partition_of
 from contracts.topics import DEALS, OFFERS, STANDING, WANTS
 from kit import telemetry
@@ -94,5 +95,5 @@ async def tell_deal(
     await record(session, _event(event, str(deal.id), deal.version, fact, now), [Route(STANDING, partition), Route(DEALS)])
 
 
-def _event(event: type[public.Event], subject: str, version: int, fact: public.Shape, now: datetime) -> public.Event:
+def _event(event: type[Event], subject: str, version: int, fact: public.Shape, now: datetime) -> Event:
     return event(id=new_id(), time=now, subject=subject, version=version, data=fact, correlation_id=telemetry.correlation_id.get())

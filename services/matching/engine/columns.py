@@ -30,10 +30,8 @@ UNSIGNED = ("id_high", "id_low", "party_high", "party_low")
 CLAIMS = ("is_recurring", "is_priced", "is_graded", "is_divisible", "has_maximum", "accepts_partial")
 
 
-def kind_of(name: str) -> str:
-    """The dtype of a column; what is not listed is a double."""
-    kinds = {**dict.fromkeys(OBJECTS, "O"), **dict.fromkeys(INTEGERS, "i8"), **dict.fromkeys(UNSIGNED, "u8"), **dict.fromkeys(CLAIMS, "?")}
-    return kinds.get(name, "f8")
+KINDS = {**dict.fromkeys(OBJECTS, "O"), **dict.fromkeys(INTEGERS, "i8"), **dict.fromkeys(UNSIGNED, "u8"), **dict.fromkeys(CLAIMS, "?")}
+DOUBLE = "f8"  # what is not listed
 
 
 def offer_values(row: OfferRow, materials: int) -> Values:
@@ -133,7 +131,7 @@ class Table:
 
 def single(values: Values) -> Table:
     """A table of one row, [1]."""
-    return Table({name: np.array(value, kind_of(name))[..., None] for name, value in values.items()}, np.zeros(1, np.intp))
+    return Table({name: np.array(value, KINDS.get(name, DOUBLE))[..., None] for name, value in values.items()}, np.zeros(1, np.intp))
 
 
 class Columns(Generic[Row]):
@@ -197,7 +195,7 @@ class Columns(Generic[Row]):
 
 def _empty(name: str, value: Any) -> NDArray[Any]:
     """Room for such values."""
-    return np.zeros((*np.shape(value), ROOM), kind_of(name))
+    return np.zeros((*np.shape(value), ROOM), KINDS.get(name, DOUBLE))
 
 
 def _doubled(column: NDArray[Any]) -> NDArray[Any]:

@@ -3,53 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from kit_shop import SHOP, TOPIC, Shop, as_role
 
 from kit.bus import Topic
 from kit.bus_postgres import MIGRATIONS, PostgresBus, ensure_topics
 from kit.migrations import OWNER, MigrationSet, ensure_roles, migrate
-
-TOPIC = "shop.sold"
-SHOP = """
-from alembic import op
-
-from kit.inbox import create_inbox, drop_inbox
-from kit.outbox import create_outbox, drop_outbox
-
-revision = "0001"
-down_revision = None
-
-
-def upgrade() -> None:
-    create_outbox(op)
-    create_inbox(op)
-
-
-def downgrade() -> None:
-    drop_inbox(op)
-    drop_outbox(op)
-"""
-
-
-@dataclass(frozen=True)
-class Shop:
-    """Where each role connects, and the service's migrations."""
-
-    admin: str
-    owner: str
-    service: str
-    migrations: MigrationSet
-
-
-def as_role(dsn: str, role: str) -> str:
-    """The same database, another role."""
-    parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(netloc=f"{role}:secret@{parts.netloc.rpartition('@')[2]}"))
 
 
 @pytest.fixture

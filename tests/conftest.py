@@ -1,0 +1,45 @@
+"""What every suite shares: a PostgreSQL server for the session, an empty database for a test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from infra.embedded.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+async def postgres_server() -> AsyncIterator[str]:
+    """The DSN of a superuser: of `DATABASE_URL`, or of a server of our own that ends with the session."""
+    if given := os.environ.get("DATABASE_URL"):
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="ayni-tests-"))
+    folder.chmod(0o755)  # the server may run as another user
+    server = Postgres(folder)
+    try:
+        yield await server.start()
+    finally:
+        await server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def empty_database(postgres_server: str) -> AsyncIterator[str]:
+    """The DSN of a superuser in a new database, which is dropped with whoever is still in it."""
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(postgres_server)
+    try:
+        await admin.execute(f'create database "{name}"')
+        yield urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}"))
+        await admin.execute(f'drop database "{name}" with (force)')
+    finally:
+        await admin.close()
