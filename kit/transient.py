@@ -16,6 +16,7 @@ TRANSIENT = (
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby, during a failover
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,  # a statement between the server's goodbye and the end of the connection
     PoolTimeoutError,
     OSError,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -16,20 +17,29 @@ import pytest
 from infra.embedded.postgres import Postgres
 
 
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that an unprivileged server may enter (pytest's own are closed); removed with what lies in it."""
+    folder = Path(tempfile.mkdtemp(prefix="ayni-tests-"))
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 async def postgres_server() -> AsyncIterator[str]:
     """The DSN of a superuser: of `DATABASE_URL`, or of a server of our own that ends with the session."""
     if given := os.environ.get("DATABASE_URL"):
         yield given
         return
-    folder = Path(tempfile.mkdtemp(prefix="ayni-tests-"))
-    folder.chmod(0o755)  # the server may run as another user
-    server = Postgres(folder)
-    try:
-        yield await server.start()
-    finally:
-        await server.stop()
-        shutil.rmtree(folder)
+    with open_folder() as folder:
+        server = Postgres(folder)
+        try:
+            yield await server.start()
+        finally:
+            await server.stop()
 
 
 @pytest.fixture

@@ -19,7 +19,13 @@ from kit.bus_postgres.membership import Membership
 from kit.bus_postgres.shares import quota, surplus, vacancies
 
 POLL_SECONDS = 1.0  # a notice may be missed, a poll may not
-LOST = (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError, OSError)
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver's word for a statement between the server's goodbye and the end of the connection
+    OSError,
+)
 
 
 class PostgresConsumer:

@@ -29,24 +29,24 @@ class Finder:
     async def own(self, side: SideName, id: UUID, caller: Caller) -> tuple[Fact, list[Market]] | None:
         """My listing and its markets; None for a draft of mine. Raises 403 for a published one of others, else 404, and 503."""
         known = self._known(side, id)
-        if known is None:
+        if not known:
             asked = await self.listings.standing(side, id, caller)
             self._check_owner(side, asked.organisation_id, asked.state, caller)
             if asked.state != "published":
                 return None
-            fact = await self._until(
-                lambda: self._known(side, id), self.settings.waits_for_listing_seconds, "this listing is being matched"
-            )
+            waits = self.settings.waits_for_listing_seconds
+            known = await self._until(lambda: self._known(side, id) or None, waits, "this listing is being matched")
+        fact = max(known, key=lambda heard: heard.version)
         self._check_owner(side, fact.organisation_id, fact.state, caller)
         partitions = self.ownership.rulebook.partitions_of(fact)
         waits = self.settings.waits_for_owner_seconds
         markets = await self._until(lambda: self.ownership.holding(partitions), waits, "this part of the market changes hands")
         return fact, markets
 
-    def _known(self, side: SideName, id: UUID) -> Fact | None:
-        """The newest that any market here has heard."""
-        heard = [fact for market in self.ownership.markets.values() if (fact := market.facts.get(id)) is not None and side_of(fact) == side]
-        return max(heard, key=lambda fact: fact.version, default=None)
+    def _known(self, side: SideName, id: UUID) -> list[Fact]:
+        """What the markets here have heard of it."""
+        heard = (market.facts.get(id) for market in self.ownership.markets.values())
+        return [fact for fact in heard if fact is not None and side_of(fact) == side]
 
     def _check_owner(self, side: SideName, owner: UUID, state: str, caller: Caller) -> None:
         if owner == caller.organisation_id:

@@ -19,7 +19,7 @@ from services.notifications.feed import CursorExpired, Entry, StoredEntry, Visib
 CHANNEL = "notifications_feed"
 PRUNED_AT_ONCE = 10_000
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
@@ -172,7 +172,7 @@ def _conditions(filters: Filters) -> list[tuple[str, object]]:
 
 
 def _stored(row: asyncpg.Record) -> StoredEntry:
-    audience = None if row["audience"] is None else tuple(UUID(bytes=one.bytes) for one in row["audience"])
+    audience = None if row["audience"] is None else tuple(row["audience"])
     families = None if row["families"] is None else tuple(row["families"])
     return StoredEntry(row["position"], Visibility(audience, families, row["department"]), row["event"])
 

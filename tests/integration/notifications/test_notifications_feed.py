@@ -15,9 +15,11 @@ from contracts.listings import DealAgreed, OfferPublished, OfferWithdrawn, WantP
 from contracts.matching import MatchProposed
 from kit.identity import INTERNAL
 from kit.pagination import cursor
+from kit.running import running
 from services.notifications.app import forget_old
 from services.notifications.feed import position_of
 from services.notifications.repository.feed import FeedReader, Filters
+from services.notifications.watch import Watch
 from tests.integration.notifications.doubles import TOKEN, Member, StoppedClock, Take
 from tests.unit.notifications.facts import COTTON, HOLDER, PET, SEEKER, STRANGER, deal_event, match_event, offer_event, want_event
 
@@ -232,6 +234,18 @@ async def test_a_reader_is_woken_although_the_listening_connection_was_lost(
         group.create_task(take(offer_event()))
 
     assert len(late.result()["entries"]) == 1
+
+
+async def test_who_waits_is_woken_by_the_commit_and_not_only_by_the_look(take: Take, pool: Pool) -> None:
+    watch = Watch(pool, poll_seconds=600)
+    async with running(watch.run()):
+        await take(offer_event())
+        await watch.beyond(0, 5)
+        await take(offer_event())
+
+        await watch.beyond(1, 5)
+
+    assert watch.position == 2
 
 
 async def test_a_reader_waits_no_longer_than_it_asked_to(http: httpx.AsyncClient) -> None:

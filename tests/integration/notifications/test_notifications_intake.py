@@ -14,8 +14,10 @@ from contracts.envelope import Event, UnknownEventTypeError
 from contracts.listings import DealAgreed, DealOffered, OfferChanged
 from kit.clock import Clock
 from kit.ids import new_id
+from services.notifications.feed import entry_of
 from services.notifications.reactions import Intake
-from services.notifications.repository.feed import FeedReader, Filters, append, lock_head
+from services.notifications.repository.feed import FeedReader, Filters
+from services.notifications.service import take_into_feed
 from tests.integration.notifications.doubles import SOURCE, Take
 from tests.unit.notifications.facts import (
     HOLDER,
@@ -157,20 +159,23 @@ async def test_a_poisoned_record_is_refused_and_nothing_of_its_batch_is_kept(
     assert len(await stored(pool)) == 1
 
 
-async def test_a_reader_sees_nothing_behind_a_writer_that_has_not_committed(pool: Pool, intake: Intake, clock: Clock) -> None:
-    reader = FeedReader(pool)
-    async with pool.acquire() as slow:
-        transaction = slow.transaction()
-        await transaction.start()
-        await lock_head(slow)
-        fast = asyncio.create_task(intake(SOURCE, [record_of(offer_event())]))
-        looked = await reader.read(0, EVERYTHING, 100)
-        assert (looked.entries, looked.position, fast.done()) == ([], 0, False)
-        await append(slow, await lock_head(slow), [], clock())
-        await transaction.commit()
-    await fast
+async def waits_for_a_lock(pool: Pool) -> None:
+    """Returns when some transaction does."""
+    async with asyncio.timeout(5):
+        while not await pool.fetchval("select exists (select from pg_locks where not granted)"):
+            pass
 
-    assert [entry.position for entry in (await reader.read(0, EVERYTHING, 100)).entries] == [1]
+
+async def test_a_writer_waits_for_one_that_has_not_committed_and_readers_see_neither(pool: Pool, intake: Intake, clock: Clock) -> None:
+    reader, first, second = FeedReader(pool), offer_event(), offer_event()
+    async with asyncio.TaskGroup() as group, pool.acquire() as slow, slow.transaction():
+        await take_into_feed(slow, [entry_of(first, small_catalogue())], clock())
+        group.create_task(intake(SOURCE, [record_of(second)]))
+        await waits_for_a_lock(pool)
+        assert (await reader.read(0, EVERYTHING, 100)).entries == []
+
+    assert [entry.position for entry in (await reader.read(0, EVERYTHING, 100)).entries] == [1, 2]
+    assert await stored(pool) == ids(first, second)
 
 
 async def test_paging_while_others_write_misses_nothing_and_doubles_nothing(pool: Pool, clock: Clock) -> None:

@@ -76,37 +76,44 @@ def want_with(**changes: Any) -> WantRow:
 
 IDS = st.integers(0, 2**128 - 1).map(lambda number: UUID(int=number))
 PARTIES = st.integers(1, 4).map(lambda number: UUID(int=number))
-AMOUNTS = st.sampled_from([*map(Decimal, ("0", "0.000000001", "1", "100", "333.333333333", "500", "999.999999999", "1000", "5000"))])
-POSITIVE = AMOUNTS.filter(bool)
+POSITIVE = st.sampled_from([*map(Decimal, ("0.000000001", "1", "100", "333.333333333", "500", "999.999999999", "1000", "5000"))])
+AMOUNTS = POSITIVE | st.just(Decimal(0))
 LEFT = AMOUNTS | st.just(Decimal(-1))
-PRICES = st.none() | st.sampled_from([*map(Decimal, ("-500", "0", "0.1", "100", "199.999999999", "200", "200.000000001", "220"))])
+STATED_PRICES = st.sampled_from([*map(Decimal, ("-500", "0", "0.1", "100", "199.999999999", "200", "200.000000001", "220"))])
+PRICES = st.none() | STATED_PRICES
 GRADES = st.none() | st.integers(0, 3)
-MOMENTS = st.none() | st.integers(-30, 30).map(lambda hours: NOON + hours * HOUR)
-STATED_MOMENTS = MOMENTS.filter(lambda moment: moment is not None)
+STATED_MOMENTS = st.integers(-30, 30).map(lambda hours: NOON + hours * HOUR)
+MOMENTS = st.none() | STATED_MOMENTS
 LATITUDES, LONGITUDES = st.integers(-1210, -1190).map(lambda n: n / 100), st.integers(-7710, -7690).map(lambda n: n / 100)
 COMPATIBILITIES = st.tuples(*[st.sampled_from([0.0, 0.19, 0.2, 0.5 * 0.4, 0.55, 1.0])] * MATERIALS)
 
-OFFERS = st.builds(
-    OfferRow,
-    id=IDS,
-    party=PARTIES,
-    material=st.integers(0, MATERIALS - 1),
-    quantity_kg=AMOUNTS,
-    minimum_lot_kg=AMOUNTS,
-    is_divisible=st.booleans(),
-    is_recurring=st.booleans(),
-    latitude=LATITUDES,
-    longitude=LONGITUDES,
-    price=PRICES,
-    grade=GRADES,
-    available_from=MOMENTS,
-    available_until=MOMENTS,
-    published_at=STATED_MOMENTS,
-    fresh_until=MOMENTS,
-    fresh_hours=st.none() | st.sampled_from([1.0, 2.0, 3.0, 48.0]),
-    half_distance_km=st.sampled_from([5.0, 60.0, 400.0]),
-    regime=st.integers(0, REGIMES - 1),
-)
+
+def offers_of(quantities: st.SearchStrategy[Decimal]) -> st.SearchStrategy[OfferRow]:
+    """Offers of which this much is available."""
+    return st.builds(
+        OfferRow,
+        id=IDS,
+        party=PARTIES,
+        material=st.integers(0, MATERIALS - 1),
+        quantity_kg=quantities,
+        minimum_lot_kg=AMOUNTS,
+        is_divisible=st.booleans(),
+        is_recurring=st.booleans(),
+        latitude=LATITUDES,
+        longitude=LONGITUDES,
+        price=PRICES,
+        grade=GRADES,
+        available_from=MOMENTS,
+        available_until=MOMENTS,
+        published_at=STATED_MOMENTS,
+        fresh_until=MOMENTS,
+        fresh_hours=st.none() | st.sampled_from([1.0, 2.0, 3.0, 48.0]),
+        half_distance_km=st.sampled_from([5.0, 60.0, 400.0]),
+        regime=st.integers(0, REGIMES - 1),
+    )
+
+
+OFFERS, STOCKED_OFFERS = offers_of(AMOUNTS), offers_of(POSITIVE)
 WANTS = st.builds(
     WantRow,
     id=IDS,

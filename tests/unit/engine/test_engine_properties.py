@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.matching.engine import FACTORS, Index, OfferRow, Pair, Ranking, WantRow, score_pair
-from tests.unit.engine.markets import MATERIALS, OFFERS, PRICES, TERMS, WANTS, index_of, random_market
+from tests.unit.engine.markets import MATERIALS, OFFERS, STATED_PRICES, STOCKED_OFFERS, TERMS, WANTS, index_of, random_market
 
 MARKET = st.tuples(st.lists(OFFERS, max_size=8, unique_by=lambda row: row.id), st.lists(WANTS, max_size=8, unique_by=lambda row: row.id))
 Market = tuple[list[OfferRow], list[WantRow]]
@@ -31,12 +31,14 @@ def open_pair(offer: OfferRow, want: WantRow) -> Pair:
 def willing(offer: OfferRow, want: WantRow, **changes: Any) -> tuple[OfferRow, WantRow]:
     """The pair without all that would close a gate for reasons of no interest here; price and grade still may."""
     lasting = replace(offer, minimum_lot_kg=Decimal(0), available_until=None, fresh_until=None, fresh_hours=None)
-    easy = {"compatibility": (1.0,) * MATERIALS, "party": UUID(int=9), "accepts_partial": True, "admits": 0b111, "radius_km": 500.0}
+    easy: dict[str, Any] = {
+        "compatibility": (1.0,) * MATERIALS,
+        "party": UUID(int=9),
+        "accepts_partial": True,
+        "admits": 0b111,
+        "radius_km": 500.0,
+    }
     return lasting, replace(want, **(easy | {"needed_until": None, "still_wanted_kg": None} | changes))
-
-
-def some_left(offer: OfferRow) -> bool:
-    return offer.quantity_kg > 0
 
 
 @settings(max_examples=500)
@@ -92,12 +94,13 @@ def test_an_index_with_a_history_equals_one_built_anew(market: Market, random: R
 def with_history(offers: list[OfferRow], wants: list[WantRow], random: Random) -> Index:
     """In the end the same stand; on the way came others, other versions, and removals, in any order."""
     index, others = Index(MATERIALS, TERMS), random_market(random.randrange(10**6), 20)
-    for row in random.sample([*offers, *wants, *others[0], *others[1]], k=len(offers) + len(wants) + 40):
+    kept = {row.id for row in (*offers, *wants)}
+    rows: list[OfferRow | WantRow] = [*offers, *wants, *others[0], *others[1]]
+    for row in random.sample(rows, k=len(rows)):
         put(index, replace(row, latitude=0.0))
         if random.random() < 0.4:
             index.remove(row.id)
-    kept = {row.id for row in (*offers, *wants)}
-    for row in random.sample([*offers, *wants, *others[0], *others[1]], k=len(offers) + len(wants) + 40):
+    for row in random.sample(rows, k=len(rows)):
         put(index, row) if row.id in kept else index.remove(row.id)
     return index
 
@@ -107,20 +110,19 @@ def put(index: Index, row: OfferRow | WantRow) -> None:
 
 
 @settings(max_examples=300)
-@given(OFFERS.filter(some_left), WANTS, st.sampled_from(["price", "grade", "bid", "min_grade"]))
+@given(STOCKED_OFFERS, WANTS, st.sampled_from(["price", "grade", "bid", "min_grade"]))
 def test_leaving_a_price_or_a_grade_unstated_never_scores_better(offer: OfferRow, want: WantRow, field: str) -> None:
     offer, want = willing(offer, want)
     stated = open_pair(offer, want)
-    if field in ("price", "grade"):
-        silent = score_pair(replace(offer, **{field: None}), want, TERMS)
-    else:
-        silent = score_pair(offer, replace(want, **{field: None}), TERMS)
+    silence: dict[str, Any] = {field: None}
+    is_offers = field in ("price", "grade")
+    silent = score_pair(replace(offer, **silence), want, TERMS) if is_offers else score_pair(offer, replace(want, **silence), TERMS)
     assert not silent.closed
     assert silent.score <= stated.score
 
 
 @settings(max_examples=300)
-@given(OFFERS.filter(some_left), WANTS, st.tuples(st.integers(0, 150), st.integers(0, 150)).map(sorted))
+@given(STOCKED_OFFERS, WANTS, st.tuples(st.integers(0, 150), st.integers(0, 150)).map(sorted))
 def test_the_farther_of_two_equal_wants_never_scores_better(offer: OfferRow, want: WantRow, cells: list[int]) -> None:
     offer, want = willing(offer, want, latitude=offer.latitude, min_grade=None)
     near, far = (replace(want, longitude=round(offer.longitude + east / 100, 2)) for east in cells)
@@ -131,7 +133,7 @@ def test_the_farther_of_two_equal_wants_never_scores_better(offer: OfferRow, wan
 
 
 @settings(max_examples=300)
-@given(OFFERS.filter(some_left), WANTS, PRICES.filter(lambda price: price is not None), st.integers(0, 500))
+@given(STOCKED_OFFERS, WANTS, STATED_PRICES, st.integers(0, 500))
 def test_asking_less_never_scores_worse(offer: OfferRow, want: WantRow, price: Decimal, less: int) -> None:
     offer, want = willing(offer, want, min_grade=None)
     dearer = open_pair(replace(offer, price=price), want)

@@ -35,6 +35,7 @@ def wrapped(cause: BaseException) -> DBAPIError:
         asyncpg.TooManyConnectionsError("full"),
         asyncpg.DiskFullError("full"),
         asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress"),
         wrapped(asyncpg.DeadlockDetectedError("deadlock")),
         wrapped(asyncpg.InterfaceError("cannot call Connection.fetch(): connection has been released back to the pool")),
         DBAPIError("select 1", {}, Exception(), connection_invalidated=True),
