@@ -4,6 +4,7 @@ golden_ranking.json. A change of it is a new score version (matching.md): nobody
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +19,12 @@ from tests.unit.engine.markets import TERMS
 
 Row = TypeVar("Row", OfferRow, WantRow)
 GOLDEN = json.loads(Path(__file__).with_name("golden_ranking.json").read_text())
-READERS = {"UUID": UUID, "Decimal": Decimal, "datetime": datetime.fromisoformat, "tuple[float, ...]": tuple}
+READERS: dict[str, Callable[[Any], Any]] = {
+    "UUID": UUID,
+    "Decimal": Decimal,
+    "datetime": datetime.fromisoformat,
+    "tuple[float, ...]": tuple,
+}
 
 
 def row_of(kind: type[Row], written: dict[str, Any]) -> Row:

@@ -101,12 +101,18 @@ def with_history(offers: list[OfferRow], wants: list[WantRow], random: Random) -
         if random.random() < 0.4:
             index.remove(row.id)
     for row in random.sample(rows, k=len(rows)):
-        put(index, row) if row.id in kept else index.remove(row.id)
+        if row.id in kept:
+            put(index, row)
+        else:
+            index.remove(row.id)
     return index
 
 
 def put(index: Index, row: OfferRow | WantRow) -> None:
-    index.put_offer(row) if isinstance(row, OfferRow) else index.put_want(row)
+    if isinstance(row, OfferRow):
+        index.put_offer(row)
+    else:
+        index.put_want(row)
 
 
 @settings(max_examples=300)
