@@ -1,7 +1,7 @@
 """The lists of official codes that materials cite: Basel, the European List of Waste, the Harmonized System.
 
-Each list is a file under `data/codes` with its source. Load-bearing: which codes mean hazardous is read off the list itself (Basel's list A,
-the star of the European list), never stated a second time.
+Each list is a file under `data/codes` with its source. Load-bearing: which codes mean hazardous is read off the list itself (Basel's
+list A, the star of the European list), never stated a second time.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class WrittenMaterial(Entry):
     half_distance_km: Figure | None = None
     half_distance_reason: Text | None = None
     usual_facts: tuple[Fact, ...] = ()
-    kin: dict[MaterialCode, Weight] = {}
+    kin: Mapping[MaterialCode, Weight] = Field(default_factory=dict)
     sources: tuple[Text, ...] = ()
 
     def cited(self) -> Mapping[CodeKind, tuple[str, ...]]:

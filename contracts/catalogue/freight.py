@@ -1,7 +1,7 @@
 """How far a material may travel before freight has eaten its worth.
 
-Load-bearing: `half_distance_km`. It is the factor `distance` of every score (matching.md, section 2), so a price corrected in the data moves
-it, and a figure set by hand has to say why.
+Load-bearing: `half_distance_km`. It is the factor `distance` of every score (matching.md, section 2), so a price corrected in the data
+moves it, and a figure set by hand has to say why.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Positive = Annotated[Decimal, Field(gt=0)]
 
 
 class HalfDistanceRule(Entry):
-    """The constants of `catalogue.toml`: PEN per tonne and road kilometre, road per kilometre as the crow flies, share of the price, bounds in km."""
+    """The constants of `catalogue.toml`: PEN per tonne and road kilometre, road per crow-flight kilometre, share of the price, bounds."""
 
     freight_per_tonne_km: Positive
     road_factor: Positive

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from contracts.catalogue.catalogue import Catalogue
 from contracts.catalogue.check import Fault, Written, faults_among
 from contracts.catalogue.codes import CodeBook, CodeList
-from contracts.catalogue.entry import WrittenFamily, WrittenMaterial
+from contracts.catalogue.entry import WrittenFamily
 from contracts.catalogue.freight import HalfDistanceRule
 from contracts.catalogue.material import Entry, Family
 
@@ -86,7 +86,11 @@ def _strays(folder: Path, head: WrittenHead) -> list[Fault]:
     """Files that no family names would be silently left out."""
     named = {family.code for family in head.family}
     found = sorted(path.stem for path in (folder / "materials").glob("*.toml"))
-    return [Fault(f"materials/{stem}.toml", None, f"add [[family]] {stem!r} to {HEAD}, or remove the file") for stem in found if stem not in named]
+    return [
+        Fault(f"materials/{stem}.toml", None, f"add [[family]] {stem!r} to {HEAD}, or remove the file")
+        for stem in found
+        if stem not in named
+    ]
 
 
 def _read_form(folder: Path, file: str, form: type[Form], faults: list[Fault]) -> Form | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
 from contracts.countries.atlas import Atlas
@@ -43,6 +43,10 @@ class Country:
         if now.tzinfo is None:
             raise ValueError("a time without a zone has no date in a country")
         return now.astimezone(self.timezone).date()
+
+    def end_of_day(self, day: date) -> datetime:
+        """The midnight that ends a day in this country."""
+        return datetime.combine(day + timedelta(days=1), time.min, self.timezone)
 
     def is_valid_on(self, valid_until: date | None, on: date) -> bool:
         """matching.md, section 4: a licence without an end is valid; one with an end, through that day."""

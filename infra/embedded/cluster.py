@@ -113,8 +113,8 @@ def _noted(directory: Path) -> Path | None:
     return Path(note.read_text().splitlines()[0]) if note.exists() else None
 
 
-def erase(directory: Path) -> None:
-    """Removes the cluster of the folder, wherever it lies, and the folder. Raises FolderInUseError while a server has it."""
+def erase_cluster(directory: Path) -> None:
+    """Removes the folder's cluster, wherever it lies, and the folder. Raises FolderInUseError while a server has it."""
     if not directory.is_dir():
         return
     with held(directory):

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LOCK = "lock"
+
 
 class FolderInUseError(RuntimeError):
     """Another living process has the folder."""
@@ -16,7 +18,7 @@ class FolderInUseError(RuntimeError):
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """The folder is ours until the block ends. Raises FolderInUseError, naming the process that has it."""
-    file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

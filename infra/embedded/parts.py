@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-from fastapi import FastAPI
 from pydantic import SecretStr
 
-from contracts.catalogue import Catalogue
+from contracts.catalogue import Catalogue, load_catalogue
 from contracts.topics import TOPICS
 from gateway.app import create_app as create_gateway
 from gateway.settings import GatewaySettings
+from infra.embedded.composition import Composition, Exchange, Part, Secrets
+from infra.embedded.showcase import Showcase
 from kit.bus import Bus, Topic
 from kit.bus_postgres import MIGRATIONS as BUS
 from kit.bus_postgres import PostgresBus, ensure_topics
 from kit.clock import Clock, system_clock
 from kit.forwarding import AsgiPart
-from kit.migrations import OWNER, ensure_roles, migrate
+from kit.migrations import OWNER, current_revision, ensure_roles, migrate
 from services.listings import app as listings
 from services.listings.settings import ListingsSettings
 from services.matching import app as matching
@@ -30,27 +29,10 @@ from services.notifications.settings import NotificationsSettings
 MIGRATIONS = (BUS, listings.MIGRATIONS, matching.MIGRATIONS, notifications.MIGRATIONS)
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """Made once for a local exchange, kept in its own folder. passwords: by database role."""
-
-    passwords: Mapping[str, str]
-    internal_token: str
-    token_secret: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part and its app, in the order in which they start."""
-
-    name: str
-    app: FastAPI
-
-
 def role_dsn(admin_dsn: str, role: str, password: str) -> str:
     """The same server and database, as another role."""
     found = urlsplit(admin_dsn)
-    return urlunsplit(found._replace(netloc=f"{role}:{password}@{found.hostname}:{found.port}"))
+    return urlunsplit(found._replace(netloc=f"{role}:{password}@{found.netloc.rpartition('@')[2]}"))
 
 
 async def prepare_database(admin_dsn: str, secrets: Secrets) -> None:
@@ -64,6 +46,19 @@ async def prepare_database(admin_dsn: str, secrets: Secrets) -> None:
         await ensure_topics(connection, [Topic(one.name, one.partitions, one.retention_hours, one.is_compacted) for one in TOPICS])
     finally:
         await connection.close()
+
+
+async def is_new(admin_dsn: str) -> bool:
+    """Whether no exchange has ever been in this database."""
+    return await current_revision(admin_dsn, listings.MIGRATIONS) is None
+
+
+def build_exchange(admin_dsn: str, secrets: Secrets) -> Exchange:
+    """The parts with the shipped catalogue, and the view of them that the terminal shows."""
+    parts, buses = build_parts(admin_dsn, secrets, load_catalogue())
+    apps = {part.name: AsgiPart(part.app) for part in parts}
+    showcase = Showcase(apps["listings"], apps["notifications"], secrets.internal_token)
+    return Exchange(parts, buses, showcase.settle, showcase.matched)
 
 
 def build_parts(admin_dsn: str, secrets: Secrets, catalogue: Catalogue, clock: Clock = system_clock) -> tuple[list[Part], list[Bus]]:
@@ -90,3 +85,8 @@ def build_parts(admin_dsn: str, secrets: Secrets, catalogue: Catalogue, clock: C
         clock,
     )
     return [*(Part(name, app) for name, app in inner.items()), Part("gateway", gateway_app)], list(buses.values())
+
+
+EMBEDDED = Composition(
+    roles=(OWNER, listings.NAME, matching.NAME, notifications.NAME), is_new=is_new, prepare=prepare_database, build=build_exchange
+)

@@ -26,7 +26,7 @@ __all__ = ["EmbeddedPostgresError", "Postgres"]
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0  # recovery after a crash replays up to max_wal_size
-STOPPING = ((signal.SIGINT, 2.0), (signal.SIGQUIT, 0.5))  # fast (a checkpoint), then at once (the next start recovers)
+STOPPING = ((signal.SIGINT, 1.8), (signal.SIGQUIT, 0.5))  # fast (a checkpoint), then at once (the next start recovers)
 LOG_BYTES = 8 * 2**20
 LOG_LINES = 8
 _NOT_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, TimeoutError)
@@ -77,6 +77,11 @@ class Postgres:
             if isinstance(error, (OSError, FolderInUseError, asyncpg.PostgresError)):
                 raise EmbeddedPostgresError(f"PostgreSQL cannot start over {self.directory}: {error}") from error
             raise
+
+    def check(self) -> None:
+        """Raises EmbeddedPostgresError where the server was started and has ended by itself."""
+        if self._process is not None and self._process.poll() is not None:
+            raise EmbeddedPostgresError(f"PostgreSQL has ended by itself{self._cause()}")
 
     async def stop(self) -> None:
         """Sessions end, a checkpoint is written; what takes too long is cut off, and the next start recovers. Idempotent."""

@@ -21,6 +21,7 @@ from kit.tokens import Tokens
 from kit.web import create_part, health_routes
 from services.listings.routes import accounts, deals, listings, materials, sites, snapshot
 from services.listings.rules import Rules
+from services.listings.scheduler import Scheduler
 from services.listings.settings import ListingsSettings
 
 NAME = "listings"
@@ -49,7 +50,7 @@ def create_app(settings: ListingsSettings, bus: Bus, catalogue: Catalogue, clock
         pool = await create_pool(settings, f"{NAME}-relay", size=3)
         app.state.sessions = sessions_of(engine)
         try:
-            async with running(Relay(pool, bus, NAME).run()):
+            async with running(Relay(pool, bus, NAME).run(), Scheduler(app.state.sessions, app.state.rules, clock).run()):
                 yield
         finally:
             await pool.close()

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, get_args
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -25,6 +25,8 @@ class Offer(Listing, table=True):
     __tablename__ = "offers"
     __table_args__ = (
         *listing_constraints("offers", get_args(public.OfferState)),
+        Index("offers_to_lapse", "available_until", postgresql_where=text("state = 'published'")),
+        Index("offers_to_spoil", "fresh_until", postgresql_where=text("state = 'published'")),
         CheckConstraint("quantity_amount > 0 and quantity_kg > 0", name="offers_quantity_positive"),
         CheckConstraint("taken_kg >= 0 and taken_kg <= quantity_kg", name="offers_never_oversold"),
         CheckConstraint("minimum_lot_amount > 0", name="offers_minimum_lot_positive"),

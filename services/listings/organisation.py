@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import get_args
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from contracts import listings as public
@@ -64,10 +64,11 @@ class Site(SQLModel, table=True):
 
 
 class Licence(SQLModel, table=True):
-    """A paper that opens a gate of the law."""
+    """A paper that opens a gate of the law. ends_at: the midnight after its last day, in its country."""
 
     __tablename__ = "licences"
     __table_args__ = (
+        Index("licences_to_end", "ends_at", postgresql_where=text("not has_ended")),
         one_of("licences", "kind", get_args(public.LicenceKind)),
         one_of("licences", "evidence", ("declared", "document", "checked")),
     )
@@ -78,7 +79,16 @@ class Licence(SQLModel, table=True):
     number: str
     valid_until: date | None = None
     evidence: str = "declared"
+    ends_at: datetime | None = Field(default=None, sa_type=Moment)
+    has_ended: bool = False
     created_at: datetime = Field(sa_type=Moment)
+
+    def end(self, now: datetime) -> bool:
+        """Its last day is over; harmless when that was said before (False)."""
+        if self.has_ended or self.ends_at is None or self.ends_at > now:
+            return False
+        self.has_ended = True
+        return True
 
     def shown(self) -> public.Licence:
         return public.Licence.model_validate(self, from_attributes=True)

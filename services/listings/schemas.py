@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationInfo, create_model, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationInfo, create_model, field_validator
 
 from contracts import listings as public
 from contracts.countries import DEFAULT
@@ -41,7 +41,13 @@ def _written_day(value: Any) -> Any:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_written_day)]
+def _of_our_days(day: date) -> date:
+    if not 1900 <= day.year <= 2200:
+        raise ValueError("must lie between the years 1900 and 2200")
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_written_day), AfterValidator(_of_our_days)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, strict=True, examples=[-12.0256])]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, strict=True, examples=[-76.919])]
 Scope = Literal["listings:read", "listings:write", "matches:read", "matches:write", "events:read", "notices:read"]

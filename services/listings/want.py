@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, get_args
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -20,6 +20,7 @@ class Want(Listing, table=True):
     __tablename__ = "wants"
     __table_args__ = (
         *listing_constraints("wants", get_args(public.WantState)),
+        Index("wants_to_lapse", "needed_until", postgresql_where=text("state = 'published'")),
         CheckConstraint("minimum_amount > 0 and minimum_kg > 0", name="wants_minimum_positive"),
         CheckConstraint("minimum_kg <= maximum_kg", name="wants_minimum_within_maximum"),
         CheckConstraint("agreed_kg >= 0 and agreed_kg <= maximum_kg", name="wants_never_overfilled"),

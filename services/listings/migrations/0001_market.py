@@ -53,6 +53,8 @@ STATEMENTS = (
         number VARCHAR NOT NULL,
         valid_until DATE,
         evidence VARCHAR NOT NULL,
+        ends_at TIMESTAMP WITH TIME ZONE,
+        has_ended BOOLEAN NOT NULL,
         created_at TIMESTAMP WITH TIME ZONE NOT NULL,
         PRIMARY KEY (id),
         CONSTRAINT licences_kind_known CHECK (kind in ('eo_rs', 'eo_rs_hazardous', 'recycler_register', 'hydrobiological_plant',
@@ -63,6 +65,9 @@ STATEMENTS = (
     """,
     """
     CREATE INDEX ix_licences_organisation_id ON licences (organisation_id)
+    """,
+    """
+    CREATE INDEX licences_to_end ON licences (ends_at) WHERE not has_ended
     """,
     """
     CREATE TABLE people (
@@ -161,6 +166,12 @@ STATEMENTS = (
     CREATE INDEX offers_on_the_market ON offers (id) WHERE state = 'published'
     """,
     """
+    CREATE INDEX offers_to_lapse ON offers (available_until) WHERE state = 'published'
+    """,
+    """
+    CREATE INDEX offers_to_spoil ON offers (fresh_until) WHERE state = 'published'
+    """,
+    """
     CREATE TABLE sessions (
         id UUID NOT NULL,
         person_id UUID NOT NULL,
@@ -236,6 +247,9 @@ STATEMENTS = (
     """,
     """
     CREATE INDEX wants_on_the_market ON wants (id) WHERE state = 'published'
+    """,
+    """
+    CREATE INDEX wants_to_lapse ON wants (needed_until) WHERE state = 'published'
     """,
     """
     CREATE TABLE deals (

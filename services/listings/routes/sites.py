@@ -32,7 +32,8 @@ async def add_site(draft: SiteDraft, caller: Writer, session: Session, rules: Th
 @router.post("/v1/licences", status_code=201)
 async def add_licence(draft: LicenceDraft, caller: Writer, session: Session, rules: TheRules, now: Now) -> public.Licence:
     """Declare a paper; what it opens is matched at once. An operator raises its evidence after a look at the document."""
-    licence = accounts.new_licence(caller.organisation_id, draft, now)
+    organisation = await session.get_one(Organisation, caller.organisation_id)
+    licence = accounts.new_licence(caller.organisation_id, draft, rules.country(organisation.country), now)
     await sites.add_licence(session, rules, licence, now)
     return licence.shown()
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.countries import UnknownCountryError, country
+from contracts.countries import Country, UnknownCountryError, country
 from kit.database import Sessions, constraint_of
 from kit.ids import new_id
 from kit.passwords import hash_password, is_password
@@ -46,7 +46,7 @@ async def join(sessions: Sessions, tokens: Tokens, joining: Joining, now: dateti
         created_at=now,
     )
     site = new_site(organisation.id, joining.site, now)
-    licences = [new_licence(organisation.id, draft, now) for draft in joining.licences]
+    licences = [new_licence(organisation.id, draft, country(joining.country), now) for draft in joining.licences]
     try:
         async with sessions.begin() as session:
             session.add(organisation)
@@ -91,8 +91,12 @@ def new_site(organisation_id: UUID, draft: SiteDraft, now: datetime) -> Site:
     return Site(id=new_id(), organisation_id=organisation_id, created_at=now, **draft.model_dump())
 
 
-def new_licence(organisation_id: UUID, draft: LicenceDraft, now: datetime) -> Licence:
-    return Licence(id=new_id(), organisation_id=organisation_id, created_at=now, **draft.model_dump())
+def new_licence(organisation_id: UUID, draft: LicenceDraft, land: Country, now: datetime) -> Licence:
+    """One that has ended already is kept, and opens nothing."""
+    ends_at = None if draft.valid_until is None else land.end_of_day(draft.valid_until)
+    has_ended = ends_at is not None and ends_at <= now
+    fields = draft.model_dump()
+    return Licence(id=new_id(), organisation_id=organisation_id, ends_at=ends_at, has_ended=has_ended, created_at=now, **fields)
 
 
 async def sign_in(sessions: Sessions, tokens: Tokens, credentials: Credentials, now: datetime) -> SessionToken:

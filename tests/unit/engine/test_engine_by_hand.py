@@ -148,7 +148,7 @@ SLIGHT = Decimal("0.000000001")
         (FRESH | {"published_at": NOON + MOMENT}, {}, "freshness"),
         (FRESH | {"available_from": NOON + MOMENT}, {}, "freshness"),
         (FRESH | {"available_from": None}, {"needed_from": None}, ""),
-        (FRESH | STREAM, {}, ""),  # a date is one lot's
+        (FRESH | STREAM, {"published_at": NOON + 9 * HOUR}, ""),  # a date is one lot's
         ({"fresh_until": NOON + 5.9 * HOUR}, {"latitude": NORTH}, ""),  # 3.8918 h of road
         ({"fresh_until": NOON + 5.8 * HOUR}, {"latitude": NORTH}, "freshness"),
         (STREAM | {"fresh_hours": 5.9}, {"latitude": NORTH}, ""),
@@ -167,6 +167,18 @@ def test_the_gates_at_their_limits(offer: Changes, want: Changes, closed: str) -
     assert len(index.rank_offer(one.id)) == len(index.rank_want(other.id)) == (closed == "")
     assert len(index.blocked_offer(one.id)) == len(index.blocked_want(other.id)) == (closed == "law")
     assert index.rank_in("offer", one.id, other.id) == (0 if closed == "" else None)
+
+
+def test_scores_equal_to_ten_digits_tie_and_the_nearer_then_the_smaller_id_comes_first() -> None:
+    # Of so dear a material the distance factor one degree away is 1 - 8e-14. What wants a trifle more scores 1 - 5e-14, though nearer.
+    offer = offer_with(half_distance_km=1e15, price=None)
+    far = want_with(id=UUID(int=10), latitude=NORTH)
+    near = want_with(id=UUID(int=30), still_wanted_kg=1000 + SLIGHT)
+    beside = want_with(id=UUID(int=20), still_wanted_kg=1000 + SLIGHT, latitude=-12.05 + 1e-9)  # 0.0000001 km
+    ranking = index_of([offer], [far, near, beside]).rank_offer(offer.id)
+    assert [id.int for id in ranking.ids] == [20, 30, 10]
+    assert ranking.scores[2] > ranking.scores[1]
+    assert ranking.distances_km[0] > ranking.distances_km[1] == 0
 
 
 def test_lists_of_what_does_not_stand_here_are_empty() -> None:

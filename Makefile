@@ -1,0 +1,52 @@
+# Everything starts here, on a machine that has Python 3.11, make and the package registries; no target needs another one first.
+# A signal for `make` alone: SIGTERM reaches what it runs, SIGINT does not (GNU make waits); Ctrl-C in a terminal reaches both.
+
+PORT ?= 8080
+VAR ?= var
+SAMPLE ?= yes
+PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+UV_VERSION := 0.13.9
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
+BIN := .venv/bin
+READY := .venv/.ready
+BENCHES = $(wildcard tests/bench/test_*.py)
+
+export UV_PYTHON_DOWNLOADS := never
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench clean erase
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+
+run: $(READY) ## The exchange on 127.0.0.1, until Ctrl-C (PORT=8080, VAR=var, SAMPLE=yes|no)
+	@PORT='$(PORT)' VAR='$(VAR)' SAMPLE='$(SAMPLE)' exec $(BIN)/ayni run --end-with-parent
+
+test: $(READY) ## Every test, with the real servers
+	$(BIN)/pytest --ignore=tests/bench
+
+check: $(READY) ## The fast gate: format, lint, types, import contracts, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/unit
+
+bench: $(READY) ## The figures
+	@$(if $(BENCHES),$(BIN)/pytest -s tests/bench,echo 'no benchmarks yet')
+
+clean: ## Removes what make made, and no data
+	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+erase: $(READY) ## Removes the market in VAR, with all its data
+	$(BIN)/ayni erase --var '$(VAR)'
+
+$(READY): pyproject.toml uv.lock | $(UV)
+	$(UV) sync --locked --python '$(PYTHON)'
+	@touch $@
+
+.tools/bin/uv:
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Ayni needs Python 3.11 or newer; name yours: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	'$(PYTHON)' -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,69 @@
+"""What an exchange keeps in its own folder (`VAR`) beside the database: its secrets, and where it is while it runs."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.embedded.cluster import erase_cluster
+from infra.embedded.composition import Secrets
+from infra.embedded.files import write_private
+from infra.embedded.lock import LOCK, held
+
+POSTGRES = "postgresql"
+SECRETS = "secrets.json"
+RUNNING = "running.json"
+SAMPLE_PENDING = "sample-pending"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProcess:
+    """A part or a server; parts that share a process have the same pid. port: None where it does not listen."""
+
+    name: str
+    pid: int
+    port: int | None
+
+
+def load_secrets(var: Path, roles: Sequence[str]) -> Secrets:
+    """The folder's secrets; what is missing is made, and kept."""
+    path = var / SECRETS
+    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    passwords: Mapping[str, str] = kept.get("passwords", {})
+    found = Secrets(
+        {role: passwords.get(role) or secrets.token_urlsafe(24) for role in roles},
+        kept.get("internal_token") or secrets.token_urlsafe(32),
+        kept.get("token_secret") or secrets.token_urlsafe(48),
+    )
+    if asdict(found) != kept:
+        write_private(path, json.dumps(asdict(found), indent=2))
+    return found
+
+
+def tell_running(var: Path, gateway: str, database: str, processes: Sequence[RunningProcess]) -> None:
+    """Says to programs where everything is (design.md, "Commands")."""
+    told = {
+        "mode": "embedded",
+        "gateway": gateway,
+        "database": database,
+        "kafka": None,
+        "meilisearch": None,
+        "processes": [asdict(process) for process in processes],
+    }
+    write_private(var / RUNNING, json.dumps(told, indent=2))
+
+
+def erase_folder(var: Path) -> None:
+    """Removes what an exchange keeps, and the folder where nothing else is in it. Raises FolderInUseError while one has it."""
+    if not var.is_dir():
+        return
+    with held(var):
+        erase_cluster(var / POSTGRES)
+        for name in (SECRETS, RUNNING, SAMPLE_PENDING, LOCK):
+            (var / name).unlink(missing_ok=True)
+    if not any(var.iterdir()):
+        var.rmdir()
