@@ -92,6 +92,12 @@ async def record(session: AsyncSession, event: Envelope, routes: Sequence[Route]
     await session.execute(_INSERT, dict(zip(OUTBOX_COLUMNS, outbox_values(event, routes), strict=True)))
 
 
+async def record_all(session: AsyncSession, events: Sequence[tuple[Envelope, Sequence[Route]]]) -> None:
+    """Many events in one round trip, in their order."""
+    if events:
+        await session.execute(_INSERT, [dict(zip(OUTBOX_COLUMNS, outbox_values(*one), strict=True)) for one in events])
+
+
 def create_outbox(op: Migrating) -> None:
     """For a migration: the table and its trigger, in the schema that is being migrated."""
     for statement in _CREATE:

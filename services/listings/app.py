@@ -19,7 +19,7 @@ from kit.relay import Relay
 from kit.running import running
 from kit.tokens import Tokens
 from kit.web import create_part, health_routes
-from services.listings.routes import accounts, deals, listings, materials, sites, snapshot
+from services.listings.routes import accounts, deals, imports, listings, materials, sites, snapshot
 from services.listings.rules import Rules
 from services.listings.scheduler import Scheduler
 from services.listings.settings import ListingsSettings
@@ -32,6 +32,7 @@ ROUTERS = (
     accounts.internal,
     sites.router,
     materials.router,
+    imports.router,
     listings.offers,
     listings.wants,
     deals.router,

@@ -27,7 +27,7 @@ from services.listings.rules import Rules
 from services.listings.service.market import void_acceptances
 from services.listings.service.sides import OFFERS, WANTS, Side
 from services.listings.service.sites import tell_wants_again
-from services.listings.service.telling import share_organisations, tell_offer
+from services.listings.service.telling import share_organisations, tell_listing
 
 log = structlog.get_logger()
 TICK_SECONDS = 0.5  # within the 2 s that matching.md allows
@@ -93,7 +93,7 @@ class Scheduler:
         offer, land = await self._locked(session, OFFERS, id)
         if offer.become_waste(self.rules.material(offer.material), land, now):
             await void_acceptances(session, self.rules, offer, None, now)
-            await tell_offer(session, self.rules, public.OfferLapsedToWaste, offer, now)
+            await tell_listing(session, self.rules, public.OfferLapsedToWaste, offer, now)
 
     async def _lapse(self, session: AsyncSession, side: Side[Any, Any], id: UUID, now: datetime) -> None:
         listing, _ = await self._locked(session, side, id)

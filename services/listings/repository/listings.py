@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import or_, update
+from sqlalchemy import String, any_, literal, or_, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -51,6 +52,12 @@ async def published_wants(session: AsyncSession, organisation_id: UUID) -> Seque
     """Locked, in the order of their ids, so that two such calls never wait for each other in a ring."""
     statement = select(Want).where(Want.organisation_id == organisation_id, Want.state == "published").order_by(col(Want.id))
     return (await session.execute(statement.with_for_update())).scalars().all()
+
+
+async def by_external_ids(session: AsyncSession, kind: type[Kind], owner: UUID, ids: Sequence[str]) -> Sequence[Kind]:
+    """An organisation's listings by its own numbers, locked in the order of their ids."""
+    statement = select(kind).where(col(kind.organisation_id) == owner, col(kind.external_id) == any_(literal(list(ids), ARRAY(String))))
+    return (await session.execute(statement.order_by(col(kind.id)).with_for_update())).scalars().all()
 
 
 async def published_after(session: AsyncSession, kind: type[Kind], after: UUID | None, limit: int) -> Sequence[Kind]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
-from kit.tokens import Tokens
 
 from kit.database import Sessions
 from kit.identity import Caller, needs
+from kit.tokens import Tokens
 from services.listings.rules import Rules
 
 

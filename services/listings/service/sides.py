@@ -20,7 +20,7 @@ from services.listings.organisation import Site
 from services.listings.rules import Rules
 from services.listings.schemas import ListingDraft, OfferDraft, StatedFacts, WantDraft
 from services.listings.service.drafting import offer_warnings, want_warnings, write_offer, write_want
-from services.listings.service.telling import tell_offer, tell_want
+from services.listings.service.telling import tell_listing
 from services.listings.want import Want
 
 Kind = TypeVar("Kind", bound=Listing)
@@ -90,7 +90,7 @@ OFFERS: Side[Offer, OfferDraft] = Side(
     write=write_offer,
     warnings=lambda offer, draft, rules: offer_warnings(offer, draft, rules.material(offer.material)),
     judge=lambda offer, rules, land, now: offer.judge(rules.material(offer.material), land, now),
-    tell=tell_offer,
+    tell=tell_listing,
     events={
         "publish": public.OfferPublished,
         "published": public.OfferChanged,
@@ -108,7 +108,7 @@ WANTS: Side[Want, WantDraft] = Side(
     write=write_want,
     warnings=lambda want, draft, rules: want_warnings(draft, rules.material(want.codes[0])),
     judge=_no_judgement,
-    tell=tell_want,
+    tell=tell_listing,
     events={
         "publish": public.WantPublished,
         "published": public.WantChanged,

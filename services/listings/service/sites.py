@@ -14,7 +14,7 @@ from services.listings.organisation import Licence, Organisation, Site
 from services.listings.repository import listings as listings_repository
 from services.listings.repository import organisations as repository
 from services.listings.rules import Rules
-from services.listings.service.telling import tell_want
+from services.listings.service.telling import tell_listing
 
 
 def check_place_code(land: Country, code: str | None, field: str) -> list[FieldError]:
@@ -61,4 +61,4 @@ async def tell_wants_again(session: AsyncSession, rules: Rules, organisation: Or
     """Every published want of the organisation, as `want.changed`: its terms are the same, who may receive is not (matching.md, 4)."""
     for want in await listings_repository.published_wants(session, organisation.id):
         want.grow(now)
-        await tell_want(session, rules, public.WantChanged, want, now)
+        await tell_listing(session, rules, public.WantChanged, want, now)

@@ -6,6 +6,7 @@ miss a want that is being published, nor the other way round.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from contracts.routing import bucket_of_offer, buckets_of_want, partition_of
 from contracts.topics import DEALS, OFFERS, STANDING, WANTS
 from kit import telemetry
 from kit.ids import new_id
-from kit.outbox import Route, record
+from kit.outbox import Route, record, record_all
 from services.listings.deal import Deal
 from services.listings.offer import Offer
 from services.listings.organisation import Organisation
@@ -47,32 +48,62 @@ def _told(licence: object) -> public.HeldLicence:
 
 async def offer_fact(session: AsyncSession, rules: Rules, offer: Offer, now: datetime) -> public.OfferFact:
     """The offer as every event of it carries it."""
-    holder = await holder_of(session, rules, offer.organisation_id, now)
-    shown = offer.shown(rules.material(offer.material))
-    return public.OfferFact(**shown, holder=holder, catalogue_version=rules.catalogue.version)
+    return _offer_fact(rules, offer, await holder_of(session, rules, offer.organisation_id, now))
 
 
 async def want_fact(session: AsyncSession, rules: Rules, want: Want, now: datetime) -> public.WantFact:
     """The want as every event of it carries it."""
-    holder = await holder_of(session, rules, want.organisation_id, now)
+    return _want_fact(rules, want, await holder_of(session, rules, want.organisation_id, now))
+
+
+def _offer_fact(rules: Rules, offer: Offer, holder: public.Holder) -> public.OfferFact:
+    shown = offer.shown(rules.material(offer.material))
+    return public.OfferFact(**shown, holder=holder, catalogue_version=rules.catalogue.version)
+
+
+def _want_fact(rules: Rules, want: Want, holder: public.Holder) -> public.WantFact:
     return public.WantFact(**want.shown(), holder=holder, catalogue_version=rules.catalogue.version)
 
 
-async def tell_offer(session: AsyncSession, rules: Rules, event: type[public.OfferEvent], offer: Offer, now: datetime) -> None:
-    """Records an `offer.*` event: once for everybody, once for the owner of its bucket."""
-    offer.partitions = [partition_of(bucket_of_offer(offer.material, rules.catalogue))]
-    fact = await offer_fact(session, rules, offer, now)
-    routes = [Route(STANDING, offer.partitions[0]), Route(OFFERS)]
-    await record(session, _event(event, str(offer.id), offer.version, fact, now), routes)
+def _routed(rules: Rules, event: type[Event], listing: Offer | Want, holder: public.Holder, now: datetime) -> tuple[Event, list[Route]]:
+    """The event, once for everybody and once a partition that it concerns or ever concerned (design.md, Routing)."""
+    if isinstance(listing, Offer):
+        listing.partitions = [partition_of(bucket_of_offer(listing.material, rules.catalogue))]
+        fact: public.OfferFact | public.WantFact = _offer_fact(rules, listing, holder)
+        topic = OFFERS
+    else:
+        concerned = {partition_of(bucket) for bucket in buckets_of_want(listing.codes, rules.catalogue)}
+        listing.partitions = sorted(concerned | set(listing.partitions))
+        fact, topic = _want_fact(rules, listing, holder), WANTS
+    routes = [*(Route(STANDING, number) for number in listing.partitions), Route(topic)]
+    return _event(event, str(listing.id), listing.version, fact, now), routes
 
 
-async def tell_want(session: AsyncSession, rules: Rules, event: type[public.WantEvent], want: Want, now: datetime) -> None:
-    """Records a `want.*` event: once for everybody, once a partition that it concerns or ever concerned (design.md, Routing)."""
-    concerned = {partition_of(bucket) for bucket in buckets_of_want(want.codes, rules.catalogue)}
-    want.partitions = sorted(concerned | set(want.partitions))
-    fact = await want_fact(session, rules, want, now)
-    routes = [*(Route(STANDING, number) for number in want.partitions), Route(WANTS)]
-    await record(session, _event(event, str(want.id), want.version, fact, now), routes)
+async def tell_listing(session: AsyncSession, rules: Rules, event: type[Event], listing: Offer | Want, now: datetime) -> None:
+    """Records an `offer.*` or `want.*` event."""
+    holder = await holder_of(session, rules, listing.organisation_id, now)
+    await record(session, *_routed(rules, event, listing, holder, now))
+
+
+@dataclass(slots=True)
+class Telling:
+    """Many events of one organisation's listings, recorded together at the end of a transaction."""
+
+    session: AsyncSession
+    rules: Rules
+    holder: public.Holder
+    now: datetime
+    events: list[tuple[Event, list[Route]]] = field(default_factory=list)
+
+    @classmethod
+    async def begin(cls, session: AsyncSession, rules: Rules, organisation_id: UUID, now: datetime) -> Telling:
+        return cls(session, rules, await holder_of(session, rules, organisation_id, now), now)
+
+    def tell(self, event: type[Event], listing: Offer | Want) -> None:
+        self.events.append(_routed(self.rules, event, listing, self.holder, self.now))
+
+    async def record(self) -> None:
+        await record_all(self.session, self.events)
 
 
 async def tell_deal(

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Literal
 from uuid import UUID
 
-from services.matching.engine.columns import Columns, offer_values, want_values
+from services.matching.engine.columns import Columns
+from services.matching.engine.fields import offer_values, want_values
 from services.matching.engine.pairs import passing
 from services.matching.engine.ranking import Ranking, Scored, nothing
 from services.matching.engine.rows import OfferRow, WantRow

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.matching.engine.columns import Table, offer_values, single, want_values
+from services.matching.engine.columns import Table, single
 from services.matching.engine.exact import Claims, Numbers, Slots
 from services.matching.engine.factors import all_factors, distances_km, quantities_kg, scores
+from services.matching.engine.fields import offer_values, want_values
 from services.matching.engine.gates import LAW, ROAD_GATES, SLUGS, STANDING_GATES, does_law_admit
 from services.matching.engine.rows import OfferRow, WantRow
 from services.matching.engine.terms import FACTORS, Terms

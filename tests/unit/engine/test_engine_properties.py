@@ -94,7 +94,7 @@ def test_an_index_with_a_history_equals_one_built_anew(market: Market, random: R
 def with_history(offers: list[OfferRow], wants: list[WantRow], random: Random) -> Index:
     """In the end the same stand; on the way came others, other versions, and removals, in any order."""
     index, others = Index(MATERIALS, TERMS), random_market(random.randrange(10**6), 20)
-    kept = {row.id for row in (*offers, *wants)}
+    kept = {offer.id for offer in offers} | {want.id for want in wants}
     rows: list[OfferRow | WantRow] = [*offers, *wants, *others[0], *others[1]]
     for row in random.sample(rows, k=len(rows)):
         put(index, replace(row, latitude=0.0))
