@@ -41,12 +41,17 @@ clean: ## Removes what make made, and no data
 erase: $(READY) ## Removes the market in VAR, with all its data
 	$(BIN)/ayni erase --var '$(VAR)'
 
+define check_python
+@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo 'Ayni needs Python 3.11 or newer; name yours: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+endef
+
 $(READY): pyproject.toml uv.lock | $(UV)
+	$(check_python)
 	$(UV) sync --locked --python '$(PYTHON)'
 	@touch $@
 
 .tools/bin/uv:
-	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo 'Ayni needs Python 3.11 or newer; name yours: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	$(check_python)
 	'$(PYTHON)' -m venv .tools
 	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,28 +1,21 @@
-"""The command `ayni`: one table of subcommands, and what their failures mean to whoever typed them.
-
-Exit codes: 0 stopped as asked, 1 could not go on, 2 asked for what cannot be (a taken port, a folder in use, a wrong value).
-"""
+"""The command `ayni`: one table of subcommands."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvloop
-from pydantic import ValidationError
 
 from infra.embedded import exchange
-from infra.embedded.door import PortTakenError
+from infra.embedded.excuses import excused
 from infra.embedded.folder import erase_folder
-from infra.embedded.lock import FolderInUseError
 from infra.embedded.parts import EMBEDDED
-from infra.embedded.postgres import EmbeddedPostgresError
 from infra.embedded.process import end_with_parent
 from infra.embedded.settings import ExchangeSettings
 from kit.telemetry import configure_logging
@@ -44,20 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Runs one subcommand; the answer is the exit code."""
     arguments = _parser().parse_args(words)
     configure_logging()
-    try:
-        arguments.run(arguments)
-    except (PortTakenError, FolderInUseError) as error:
-        return _refuse(str(error), 2)
-    except ValidationError as error:
-        return _refuse("; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()), 2)
-    except EmbeddedPostgresError as error:
-        return _refuse(str(error), 1)
-    return 0
-
-
-def _refuse(message: str, code: int) -> int:
-    print(f"ayni: {message}", file=sys.stderr)  # noqa: T201 - for people
-    return code
+    return excused(lambda: arguments.run(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:

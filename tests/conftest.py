@@ -18,8 +18,7 @@ from infra.embedded.postgres import Postgres
 
 
 @contextmanager
-def open_folder() -> Iterator[Path]:
-    """A folder that an unprivileged server may enter (pytest's own are closed); removed with what lies in it."""
+def _open_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ayni-tests-"))
     try:
         folder.chmod(0o755)
@@ -28,13 +27,20 @@ def open_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A folder that an unprivileged server may enter (pytest's own are closed); removed with what lies in it."""
+    with _open_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 async def postgres_server() -> AsyncIterator[str]:
     """The DSN of a superuser: of `DATABASE_URL`, or of a server of our own that ends with the session."""
     if given := os.environ.get("DATABASE_URL"):
         yield given
         return
-    with open_folder() as folder:
+    with _open_folder() as folder:
         server = Postgres(folder)
         try:
             yield await server.start()

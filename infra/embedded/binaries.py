@@ -18,9 +18,10 @@ _NEEDED = (Path(PACKAGE, "pginstall", "lib"), Path(PACKAGE, "pginstall", "share"
 _PROBES = (_PROGRAMS / "postgres", _PROGRAMS / "initdb", Path(PACKAGE, "pginstall", "share"), Path(PACKAGE, "pginstall", "lib"))
 
 
-def programs(account: Account, home: Path) -> Path:
-    """The folder of `initdb` and `postgres`: the wheel's own, or, where the account cannot reach that, a copy in `home`."""
-    site = _site()
+def programs(account: Account, home: Path, site: Path | None = None) -> Path:
+    """The folder of `initdb` and `postgres`: the wheel's own (in `site`, where packages are), or, where the account cannot reach that, a
+    copy in `home`."""
+    site = site or _site()
     if all(account.can_reach(site / probe) for probe in _PROBES):
         return site / _PROGRAMS
     copy = home / f"{PACKAGE}-{version(PACKAGE)}"

@@ -29,6 +29,11 @@ START_SECONDS = 60.0  # recovery after a crash replays up to max_wal_size
 STOPPING = ((signal.SIGINT, 1.8), (signal.SIGQUIT, 0.5))  # fast (a checkpoint), then at once (the next start recovers)
 LOG_BYTES = 8 * 2**20
 LOG_LINES = 8
+TRIES = 10
+RETRY_SECONDS = 0.1
+PORT_TAKEN = "Address already in use"
+DISK_FULL = "No space left on device"
+STILL_DYING = "pre-existing shared memory block"
 _NOT_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, TimeoutError)
 _SETTINGS = {
     "listen_addresses": HOST,
@@ -117,8 +122,8 @@ class Postgres:
         (cluster.data / "postmaster.pid").unlink(missing_ok=True)  # its number may be another process's by now
 
     async def _serve(self, cluster: Cluster, folder: Path, password: str) -> str:
-        """Tried again on another port where a free one was taken before the server had it."""
-        for is_last in (False, False, True):
+        """Tried again where a free port was taken before the server had it, and where a killed server's last processes are still there."""
+        for is_last in (*[False] * (TRIES - 1), True):
             self.port = self._asked_port or _free_port()
             logged = self.log_path.stat().st_size
             options = ["-D", str(cluster.data), "-p", str(self.port), *_options()]
@@ -127,8 +132,9 @@ class Postgres:
             if await self._is_ready(self._process, dsn):
                 return dsn
             self._process, cause = None, self._cause(logged)
-            if self._asked_port or is_last or "is taken" not in cause:
+            if is_last or not (STILL_DYING in cause or (PORT_TAKEN in cause and not self._asked_port)):
                 break
+            await asyncio.sleep(RETRY_SECONDS)
         raise EmbeddedPostgresError(f"PostgreSQL did not start over {cluster.data}{cause}")
 
     async def _is_ready(self, process: subprocess.Popen[bytes], dsn: str) -> bool:
@@ -153,13 +159,17 @@ class Postgres:
 
     def _cause(self, since: int = 0) -> str:
         """What to know first, then the last lines of the log. since: its size before this run, in bytes."""
-        lines = self.log_path.read_bytes()[since:].decode(errors="replace").splitlines()
-        said = "".join(f"\n  {line}" for line in lines[-LOG_LINES:])
-        if "No space left on device" in said:
-            return f": the disk is full{said}"
-        if "Address already in use" in said:
-            return f": port {self.port} is taken{said}"
-        return said
+        return explain(self.log_path.read_bytes()[since:].decode(errors="replace"), self.port)
+
+
+def explain(log: str, port: int) -> str:
+    """The end of an error message: what to do about it, then the last lines of the log."""
+    said = "".join(f"\n  {line}" for line in log.splitlines()[-LOG_LINES:])
+    if DISK_FULL in said:
+        return f": the disk is full{said}"
+    if PORT_TAKEN in said:
+        return f": port {port} is taken{said}"
+    return said
 
 
 def _options() -> list[str]:

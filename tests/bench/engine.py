@@ -100,7 +100,11 @@ class Drawing:
         return UUID(int=self._random.getrandbits(128))
 
     def _materials(self, count: int) -> set[int]:
-        return set(self._random.choices(range(MATERIALS), self._popularity, k=count))
+        """So many different ones, the popular ones more often."""
+        found: set[int] = set()
+        while len(found) < count:
+            found.update(self._random.choices(range(MATERIALS), self._popularity))
+        return found
 
     def _price(self, material: int, share: float) -> Decimal:
         return Decimal(str(round(self._bases[material] * share * self._random.lognormvariate(0, 0.4), 2)))

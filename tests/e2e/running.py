@@ -1,0 +1,68 @@
+"""The exchange as its users start it: the command `ayni run` in a process of its own, which tests may kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any, TypeVar
+
+import httpx
+
+Found = TypeVar("Found")
+COMMAND = Path(sys.executable).with_name("ayni")
+PATIENCE_SECONDS = 60
+
+
+def until(look: Callable[[], Found | None], what: str, seconds: float = PATIENCE_SECONDS) -> Found:
+    """The first that is there; an AssertionError when nothing comes in time."""
+    deadline, pause = monotonic() + seconds, Event()
+    while not (found := look()):
+        assert monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        pause.wait(0.02)
+    return found
+
+
+class Exchange:
+    """One exchange in a folder; started again it finds its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> httpx.Client:
+        """A client of its gateway, once it is ready."""
+        settings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        command = [COMMAND, "run", "--port", "0", "--var", self.folder / "var", "--no-sample", "--end-with-parent"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log)
+        until(self._is_ready, "the exchange runs")
+        return httpx.Client(base_url=self.running["gateway"], timeout=30, limits=httpx.Limits(max_connections=64))
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
+        file = self.folder / "var" / "running.json"
+        return file.exists() and any(one["pid"] == self.process.pid for one in json.loads(file.read_text())["processes"])
+
+    @property
+    def running(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "var" / "running.json").read_text())
+        return found
+
+    def kill(self) -> None:
+        """As bad luck does."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(PATIENCE_SECONDS)
