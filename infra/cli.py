@@ -36,7 +36,6 @@ class Command:
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one subcommand; the answer is the exit code."""
     arguments = _parser().parse_args(words)
-    configure_logging()
     return excused(lambda: arguments.run(arguments))
 
 
@@ -68,6 +67,7 @@ def _settings(arguments: Arguments) -> ExchangeSettings:
 
 
 def _on_loop(work: Coroutine[Any, Any, None]) -> None:
+    configure_logging()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)
 

@@ -6,7 +6,6 @@ does not map crashes and is logged, because a rule that only the database knows 
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import asyncpg
@@ -16,21 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from kit.settings import PartSettings
 
 Sessions = async_sessionmaker[AsyncSession]
-
-TRANSIENT = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.DiskFullError,
-    ConnectionError,
-    TimeoutError,
-)
 
 
 def create_engine(settings: PartSettings, name: str) -> AsyncEngine:
@@ -82,11 +66,6 @@ def driver_error(error: BaseException) -> BaseException:
     if isinstance(error, DBAPIError) and error.orig is not None:
         return error.orig.__cause__ or error.orig
     return error
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether the same call may succeed in a moment."""
-    return isinstance(driver_error(error), (*TRANSIENT, asyncio.TimeoutError))
 
 
 def constraint_of(error: BaseException) -> str | None:

@@ -6,9 +6,10 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from kit import database
+from kit.database import driver_error
 
 TRANSIENT = (
+    asyncpg.PostgresConnectionError,  # class 08
     asyncpg.TransactionRollbackError,  # class 40: deadlock, serialization
     asyncpg.InsufficientResourcesError,  # class 53: disk, memory, connections
     asyncpg.OperatorInterventionError,  # class 57: shutting down, starting, cancelled
@@ -18,7 +19,7 @@ TRANSIENT = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InternalClientError,  # a statement between the server's goodbye and the end of the connection
     PoolTimeoutError,
-    OSError,
+    OSError,  # also TimeoutError and ConnectionError
 )
 _GONE = ("closed", "closing", "released")
 
@@ -29,11 +30,11 @@ class TransientError(Exception):
 
 def is_transient(error: BaseException) -> bool:
     """Whether to try again, for ever, with a pause in between."""
-    if isinstance(error, TransientError) or database.is_transient(error):
+    if isinstance(error, TransientError):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    cause = database.driver_error(error)
+    cause = driver_error(error)
     if isinstance(cause, asyncpg.InterfaceError):  # also the driver's word for a call that can never work
         return any(word in str(cause) for word in _GONE)
     return isinstance(cause, TRANSIENT)

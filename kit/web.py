@@ -23,12 +23,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit import telemetry
 from kit.clock import Clock, system_clock
-from kit.database import is_transient
 from kit.idempotency import keep_answer, kept_answer, key_of, request_hash
 from kit.identity import CORRELATION, ORGANISATION, caller_of
 from kit.ids import new_id
 from kit.input import BodyGuard
 from kit.problems import FieldError, NotFound, Problem, Unavailable, answer, render
+from kit.transient import is_transient
 
 log = structlog.get_logger()
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -39,7 +39,7 @@ def _site() -> Path:
 
 def _copy(site: Path, copy: Path, account: Account) -> None:
     """Beside its place first, so that a copy that was cut short is never taken for one."""
-    unfinished = copy.with_suffix(".unfinished")
+    unfinished = copy.with_name(f"{copy.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     for part in _NEEDED:
         if (site / part).is_dir():

@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts import listings as public
 from kit.clock import Clock
-from kit.database import Sessions, is_transient
+from kit.database import Sessions
+from kit.transient import is_transient
 from services.listings.organisation import Licence
 from services.listings.repository import listings as repository
 from services.listings.repository import organisations

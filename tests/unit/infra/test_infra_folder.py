@@ -33,7 +33,7 @@ def test_a_role_that_came_later_gets_a_password_and_the_others_keep_theirs(tmp_p
     assert after.token_secret == before.token_secret
 
 
-def test_secrets_are_in_no_repr_of_a_path_or_mode_that_others_read(tmp_path: Path) -> None:
+def test_secrets_are_written_for_one_reader_whatever_the_file_was(tmp_path: Path) -> None:
     (tmp_path / "secrets.json").write_text("{}")
     (tmp_path / "secrets.json").chmod(0o644)
 
