@@ -1,85 +1,139 @@
-"""Which part answers which path, and the way there and back."""
+"""Which part answers which path, and the way there and back.
+
+Load-bearing: `part_of`. It reads a path as the parts will, decoded, and what is not plainly below /v1 goes nowhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive
 
 from gateway.contacts import with_contacts
-from gateway.identity import HOP_BY_HOP, Identified, inward
+from gateway.identity import Identified, end_to_end, inward, lines_of, vouched
 from kit.forwarding import Part, PartAnswer, PartRequest
-from kit.identity import CORRELATION, DEADLINE, INTERNAL
+from kit.identity import DEADLINE
 from kit.input import MAX_BODY_BYTES, OTHER_MEDIA, read_body
-from kit.problems import NotFound, Unauthorised
+from kit.problems import NotFound, Problem
 
 ROUTES = (
     ("/v1/matches", "matching"),
     ("/v1/events", "notifications"),
     ("/v1/notices", "notifications"),
     ("/v1/preferences", "notifications"),
-    ("/v1/", "listings"),
+    ("/v1/webhooks", "notifications"),
+    ("/v1", "listings"),
 )
+ODD = ("..", "//", "\\")
+OF_THE_SERVER = frozenset({"date", "server"})
+Result = TypeVar("Result")
+
+
+class BodyTooSlow(Problem):
+    status, slug, title = 408, "body-too-slow", "The body takes too long"
+
+
+class CallerGone(Problem):
+    """Read by nobody: the one who would have is not there any more. The number is nginx's."""
+
+    status, slug, title = 499, "caller-gone", "The caller has hung up"
+
+
+def path_of(request: Request) -> str:
+    """As it came, still percent-encoded."""
+    raw: bytes = request.scope["raw_path"]
+    return raw.decode("latin-1")
+
+
+def check_spelling(path: str) -> None:
+    """Raises 404 for what is only ours to call, and for spellings that one server may read otherwise than the next."""
+    clean = unquote(path)
+    if any(odd in clean for odd in ODD) or f"{clean}/".startswith("/internal/"):
+        raise NotFound("there is no such path")
 
 
 def part_of(path: str) -> str:
-    """The part behind a path. Raises 404: what is not under /v1 is nobody's, and /internal least of all."""
+    """The part behind a path. Raises 404: what is not under /v1 is nobody's."""
+    check_spelling(path)
     clean = unquote(path)
-    if ".." in clean or "//" in clean or "\\" in clean:
-        raise NotFound("there is no such path")
     for prefix, part in ROUTES:
-        if clean == prefix.rstrip("/") or clean.startswith(prefix if prefix.endswith("/") else f"{prefix}/"):
+        if clean == prefix or clean.startswith(f"{prefix}/"):
             return part
     raise NotFound("there is no such path")
 
 
 class Forwarder:
-    """Hands requests on to the parts with identity, deadline and correlation id."""
+    """Hands requests on to the parts with identity, deadline and correlation id. body_seconds: for each MiB that a body may have."""
 
-    def __init__(self, parts: Mapping[str, Part], internal_token: str, deadline_seconds: float) -> None:
-        self.parts, self.internal_token, self.deadline_seconds = parts, internal_token, deadline_seconds
+    def __init__(self, parts: Mapping[str, Part], internal_token: str, deadline_seconds: float, body_seconds: float) -> None:
+        self.parts, self.internal_token = parts, internal_token
+        self.deadline_seconds, self.body_seconds = deadline_seconds, body_seconds
 
-    async def forward(self, request: Request, who: Identified, correlation: str) -> Response:
-        """The part's answer, chunk by chunk as it comes."""
-        path = request.scope.get("raw_path", b"").decode("latin-1").split("?")[0] or request.url.path
-        part = part_of(path)
-        answer = await self.parts[part].call(await self._request(request, path, who, correlation))
+    async def forward(self, request: Request, who: Identified) -> Response:
+        """The part's answer, chunk by chunk as it comes. A caller who hangs up ends the part's work. Raises 404, 408, 413, 503."""
+        part = part_of(path_of(request))
+        asked = await self._request(request, who)
+        return await unless_gone(request.receive, self._answer(part, asked, who))
+
+    async def _answer(self, part: str, asked: PartRequest, who: Identified) -> Response:
+        answer = await self.parts[part].call(asked)
+        lines = [line for line in end_to_end(answer.headers) if line[0].lower().decode("latin-1") not in OF_THE_SERVER]
+        response: Response
         if part == "matching" and who.caller is not None and answer.status == 200:
-            body = await with_contacts(self.parts["listings"], self.own_headers(who, correlation), await answer.read(), who)
-            return Response(body, answer.status, _outward(answer))
-        return StreamingResponse(_whole(answer), answer.status, _outward(answer))
+            response = Response(await with_contacts(self.parts["listings"], self._own_headers(who), await answer.read(), who.caller))
+            response.raw_headers += [line for line in lines if line[0].lower() != b"content-length"]
+        else:
+            response = StreamingResponse(_chunks(answer), answer.status)
+            response.raw_headers = lines
+        return response
 
-    async def _request(self, request: Request, path: str, who: Identified, correlation: str) -> PartRequest:
+    async def _request(self, request: Request, who: Identified) -> PartRequest:
         media = request.headers.get("content-type", "").split(";")[0].strip().lower()
         limit = OTHER_MEDIA.get(media, MAX_BODY_BYTES)
-        body = await read_body(request.receive, limit, request.headers.get("content-length"))
-        headers = inward(request.scope["headers"], self.own_headers(who, correlation))
-        return PartRequest(request.method, path, request.scope["query_string"], headers, body, self.deadline_seconds)
+        seconds = self.body_seconds * limit / MAX_BODY_BYTES
+        try:
+            async with asyncio.timeout(seconds):
+                body = await read_body(request.receive, limit, request.headers.get("content-length"))
+        except TimeoutError:
+            raise BodyTooSlow(f"the body did not come within {seconds:g} s: send it faster, or less at once") from None
+        headers = inward(request.scope["headers"], self._own_headers(who))
+        return PartRequest(request.method, path_of(request), request.scope["query_string"], headers, body, self.deadline_seconds)
 
-    def own_headers(self, who: Identified, correlation: str) -> dict[str, str]:
-        deadline = {DEADLINE: f"{self.deadline_seconds:g}"}
-        return {INTERNAL: self.internal_token, CORRELATION: correlation} | deadline | who.headers()
+    def _own_headers(self, who: Identified) -> dict[str, str]:
+        return vouched(self.internal_token) | {DEADLINE: f"{self.deadline_seconds:g}"} | who.headers()
 
-    async def ask(self, part: str, path: str, query: dict[str, object], deadline_seconds: float | None = None) -> PartAnswer:
-        """A reading call of the gateway's own."""
-        headers = [(INTERNAL.encode(), self.internal_token.encode())]
-        request = PartRequest("GET", path, urlencode(query).encode(), headers, deadline_seconds=deadline_seconds or self.deadline_seconds)
-        return await self.parts[part].call(request)
-
-
-def _outward(answer: PartAnswer) -> dict[str, str]:
-    names = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in answer.headers)
-    return {name: value for name, value in names if name not in HOP_BY_HOP and name not in ("content-length", "date", "server")}
+    async def ask(self, part: str, path: str, query: Mapping[str, object], deadline_seconds: float | None = None) -> tuple[int, bytes]:
+        """A reading call of the gateway's own: its status and body. Raises 503."""
+        lines = lines_of(vouched(self.internal_token))
+        request = PartRequest("GET", path, urlencode(query).encode(), lines, deadline_seconds=deadline_seconds or self.deadline_seconds)
+        answer = await self.parts[part].call(request)
+        return answer.status, await answer.read()
 
 
-async def _whole(answer: PartAnswer) -> AsyncIterator[bytes]:
+async def _chunks(answer: PartAnswer) -> AsyncIterator[bytes]:
     async for chunk in answer.chunks:
         yield chunk
 
 
-def check_signed_in(who: Identified, is_open: bool) -> None:
-    """Raises 401 where somebody is needed and nobody is there."""
-    if who.caller is None and not is_open:
-        raise Unauthorised("sign in: send `Authorization: Bearer <token>` or `X-API-Key: <key>`", headers={"WWW-Authenticate": "Bearer"})
+async def unless_gone(receive: Receive, work: Coroutine[Any, Any, Result]) -> Result:
+    """What the work gives. Raises CallerGone, and cancels the work, when the caller hangs up before; its body must have been read."""
+    working, watching = asyncio.create_task(work), asyncio.create_task(_until_gone(receive))
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise CallerGone("the caller has hung up")
+        return working.result()
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

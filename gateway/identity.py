@@ -1,6 +1,6 @@
 """Who is at the door: a person by a session's token, a machine by its key, or nobody where nobody is needed.
 
-Load-bearing: whatever the outside says in our own headers is dropped before it is forwarded.
+Load-bearing: `inward`. Whatever the outside says in our own headers is dropped before it is forwarded.
 """
 
 from __future__ import annotations
@@ -13,29 +13,43 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from kit import telemetry
 from kit.forwarding import Part, PartRequest
 from kit.identity import ALL_SCOPES, CORRELATION, INTERNAL, RESERVED, SESSION, SESSION_ID, Caller
 from kit.ids import new_id
-from kit.problems import Unauthorised
+from kit.problems import Unauthorised, Unavailable
 from kit.tokens import Tokens
 
 API_KEY = "x-api-key"
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "host"}
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
+OURS = RESERVED | {"authorization", API_KEY, CORRELATION, "content-length", "host"}
+READING = frozenset({"GET", "HEAD"})
+POSTING = frozenset({"POST"})
+OPERATING = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/start.js"})
 OPEN = (
-    ("POST", re.compile(r"/v1/organisations")),
-    ("POST", re.compile(r"/v1/sessions(/refresh)?")),
-    ("GET", re.compile(r"/v1/materials(/[^/]*)?")),
-    ("HEAD", re.compile(r"/v1/materials(/[^/]*)?")),
+    (POSTING, re.compile(r"/v1/organisations")),
+    (POSTING, re.compile(r"/v1/sessions(/refresh)?")),
+    (READING, re.compile(r"/v1/materials(/.*)?")),
+    (POSTING, re.compile(r"/v1/materials/suggest")),
 )
-SIGNED_IN_ELSEWHERE = re.compile(r"/v1/materials(/[^/]*)?")
 
 
 def needs_nobody(method: str, path: str) -> bool:
     """The calls that need no sign-in (api.md, Conventions)."""
-    return any(method == verb and pattern.fullmatch(path) for verb, pattern in OPEN) or bool(SIGNED_IN_ELSEWHERE.fullmatch(path))
+    return path in OPERATING or any(method in methods and pattern.fullmatch(path) for methods, pattern in OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,7 @@ class Door:
         self.tokens, self.listings, self.internal_token = tokens, listings, internal_token
 
     async def identify(self, authorization: str | None, api_key: str | None, now: datetime) -> Identified:
-        """Raises 401 for a credential that is bad; nobody where there is none."""
+        """Nobody where there is no credential. Raises 401 for a bad one, 503 where a key cannot be looked up."""
         if authorization is not None:
             scheme, _, token = authorization.partition(" ")
             if scheme.lower() != "bearer":
@@ -70,19 +84,38 @@ class Door:
 
     async def _by_key(self, api_key: str) -> Caller:
         body = json.dumps({"key_hash": hashlib.sha256(api_key.encode("latin-1", "replace")).hexdigest()}).encode()
-        headers = [(b"content-type", b"application/json"), (INTERNAL.encode(), self.internal_token.encode())]
+        headers = lines_of(vouched(self.internal_token) | {"content-type": "application/json"})
         answer = await self.listings.call(PartRequest("POST", "/internal/api-keys/verify", headers=headers, body=body))
-        found = json.loads(await answer.read())
-        if answer.status != 200:
+        said = await answer.read()
+        if answer.status == 404:
             raise Unauthorised("this key is unknown, expired or taken back", headers=CHALLENGE)
+        if answer.status != 200:
+            raise Unavailable("this key cannot be looked up; try again in a moment")
+        found = json.loads(said)
         return Caller(UUID(found["organisation_id"]), None, frozenset(found["scopes"]))
 
 
+def vouched(internal_token: str) -> dict[str, str]:
+    """The headers of a call of the gateway's own: it is one of us, and which call of the outside it serves."""
+    correlation = telemetry.correlation_id.get()
+    return {INTERNAL: internal_token} | ({CORRELATION: correlation} if correlation else {})
+
+
+def lines_of(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """As ASGI has them."""
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
 def inward(headers: Iterable[tuple[bytes, bytes]], own: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    """The headers that go in: the caller's, without what is ours to say, and ours."""
-    dropped = HOP_BY_HOP | RESERVED | {"authorization", API_KEY, CORRELATION, "content-length"}
-    kept = [(name, value) for name, value in headers if name.decode("latin-1").lower() not in dropped]
-    return kept + [(name.encode(), value.encode("latin-1")) for name, value in own.items()]
+    """The headers that go in: the caller's, without what is ours to say and what ends at each hop, and ours."""
+    return [line for line in end_to_end(headers) if line[0].decode("latin-1").lower() not in OURS] + lines_of(own)
+
+
+def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Without those of one hop, and those that `Connection` names (RFC 9110, section 7.6.1)."""
+    lines = [(name.decode("latin-1").lower(), name, value) for name, value in headers]
+    named = {option.strip().lower() for low, _, value in lines if low == "connection" for option in value.decode("latin-1").split(",")}
+    return [(name, value) for low, name, value in lines if low not in HOP_BY_HOP and low not in named]
 
 
 def correlation_of(given: str | None) -> str:

@@ -17,7 +17,7 @@ class TooMany(Problem):
 
 
 class JoinLimit:
-    """per_minute: None lets everybody in (a local run)."""
+    """per_minute: None or 0 lets everybody in (a local run)."""
 
     def __init__(self, per_minute: int | None) -> None:
         self._item = RateLimitItemPerMinute(per_minute) if per_minute else None

@@ -22,7 +22,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class PartRequest:
-    """path and query as they came, still percent-encoded; deadline_seconds is for the answer's beginning."""
+    """path and query as they came, still percent-encoded; deadline_seconds: until the answer begins, and between its chunks."""
 
     method: str
     path: str
@@ -34,15 +34,18 @@ class PartRequest:
 
 @dataclass(slots=True)
 class PartAnswer:
-    """The beginning of an answer; `chunks` must be read to the end, or closed."""
+    """The beginning of an answer; `chunks` must be read to the end, or closed. They raise TimeoutError where the part falls silent."""
 
     status: int
     headers: Headers
     chunks: AsyncIterator[bytes] = field(repr=False)
 
     async def read(self) -> bytes:
-        """The whole body."""
-        return b"".join([chunk async for chunk in self.chunks])
+        """The whole body. Raises Unavailable where it does not come to its end."""
+        try:
+            return b"".join([chunk async for chunk in self.chunks])
+        except TimeoutError:
+            raise Unavailable("the part behind this path fell silent in the middle of its answer") from None
 
 
 class Part(Protocol):
@@ -73,7 +76,7 @@ class AsgiPart:
         if start is None:
             await work
             raise Unavailable("the part behind this path gave no answer")
-        return PartAnswer(start["status"], start["headers"], _chunks(messages, work, gone))
+        return PartAnswer(start["status"], start["headers"], _chunks(messages, work, gone, request.deadline_seconds))
 
     async def _run(self, request: PartRequest, messages: asyncio.Queue[Message | None], gone: asyncio.Event) -> None:
         is_sent = False
@@ -88,8 +91,12 @@ class AsgiPart:
 
         try:
             await self.app(_scope(request), receive, messages.put)
-        finally:
+        except asyncio.CancelledError:
+            raise  # nobody reads any more, and a full queue would take no end
+        except BaseException:
             await messages.put(None)
+            raise
+        await messages.put(None)
 
 
 def _scope(request: PartRequest) -> dict[str, Any]:
@@ -109,10 +116,16 @@ def _scope(request: PartRequest) -> dict[str, Any]:
     }
 
 
-async def _chunks(messages: asyncio.Queue[Message | None], work: asyncio.Task[None], gone: asyncio.Event) -> AsyncIterator[bytes]:
-    """Until the part has said its last; a reader that stops early ends the part's work."""
+async def _chunks(
+    messages: asyncio.Queue[Message | None], work: asyncio.Task[None], gone: asyncio.Event, deadline_seconds: float
+) -> AsyncIterator[bytes]:
+    """Until the part has said its last; a reader that stops early ends the part's work. Raises TimeoutError where the part falls silent."""
     try:
-        while (message := await messages.get()) is not None:
+        while True:
+            async with asyncio.timeout(deadline_seconds):
+                message = await messages.get()
+            if message is None:
+                break
             if body := message.get("body", b""):
                 yield body
             if not message.get("more_body"):

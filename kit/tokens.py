@@ -62,7 +62,7 @@ class Tokens:
                 raise ValueError
             found = jwt.decode(token, self._key, algorithms=[ALGORITHM])
             return self._checked(found.header, found.claims, now)
-        except (JoseError, ValueError, TypeError, KeyError):
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError):  # the last two steps meet claims of any type
             raise Unauthorised(
                 "this token is not valid, or no longer: sign in, or renew it", headers={"WWW-Authenticate": "Bearer"}
             ) from None
