@@ -1,7 +1,7 @@
 """Loading the sample market through the public door, as a client would: join, sites, offers, then wants.
 
-Load-bearing: what an organisation has on the exchange already is never sent again, so that a load that was cut short is completed by the next
-one, and what a visitor changed since stays as the visitor left it.
+Load-bearing: what an organisation has on the exchange already is never sent again, so that a load that was cut short is completed by
+the next one, and what a visitor changed since stays as the visitor left it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The files of `data/` as organisations, each with its sites, papers and listings.
 
-Load-bearing: `tax_id`, the first column of every file, is all that ties them; `offers.csv` and `wants.csv` hold besides it exactly the columns
-of the import (api.md, CSV import), so that what loads here loads as anybody's spreadsheet.
+Load-bearing: `tax_id`, the first column of every file, is all that ties them; `offers.csv` and `wants.csv` hold besides it exactly the
+columns of the import (api.md, CSV import), so that what loads here loads as anybody's spreadsheet.
 """
 
 from __future__ import annotations

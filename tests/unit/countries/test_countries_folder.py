@@ -121,7 +121,7 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
         ("districts.csv", "01,Isle,Isle,Harbour,,50.5,10.5", "01,Isle", "begins with 01"),
         ("districts.csv", "01,Isle,Isle,Harbour,,50.5,10.5", "01,Isle,Isle,A,,,\n01,Isle,Isle,B,,,", "01 stands there twice"),
         ("districts.csv", "ubigeo_inei", "# ubigeo_inei", "its columns are"),
-        ("departments.json", "[51, 11], [50, 11]", "", "corners"),
+        ("departments.json", ", [51, 11], [50, 11]", "", "corners"),
         ("departments.json", "50, 10]", "50]", "departments"),
         ("departments.json", '"departments"', '"counties"', "departments"),
         ("departments.json", "{", "", "JSON|Extra data"),
