@@ -5,10 +5,11 @@ from __future__ import annotations
 from contracts.catalogue.catalogue import Catalogue
 from contracts.catalogue.check import Fault
 from contracts.catalogue.codes import CodeBook
-from contracts.catalogue.loader import CatalogueError, check_catalogue, load_catalogue
+from contracts.catalogue.loader import SHIPPED, CatalogueError, check_catalogue, load_catalogue
 from contracts.catalogue.material import Facts, Family, Kin, Material, Names, ReferencePrice, Synonyms
 
 __all__ = [
+    "SHIPPED",
     "Catalogue",
     "CatalogueError",
     "CodeBook",

@@ -20,9 +20,9 @@ import uvloop
 from fastapi import FastAPI
 from starlette.responses import StreamingResponse
 
+from infra.commands.excuses import excused
 from infra.embedded import exchange
 from infra.embedded.composition import Composition, Exchange, Matched, Part, Secrets
-from infra.embedded.excuses import excused
 from infra.embedded.settings import ExchangeSettings
 from kit.telemetry import configure_logging
 
