@@ -24,11 +24,12 @@ run: $(READY) ## The exchange on 127.0.0.1, until Ctrl-C (PORT=8080, VAR=var, SA
 test: $(READY) ## Every test, with the real servers
 	$(BIN)/pytest --ignore=tests/bench
 
-check: $(READY) ## The fast gate: format, lint, types, import contracts, unit tests
+check: $(READY) ## The fast gate: format, lint, types, import contracts, grown events, unit tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/ayni contracts check
 	$(BIN)/pytest tests/unit
 
 bench: $(READY) ## The figures

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from infra.commands.catalogue import CATALOGUE
 from infra.commands.command import Command, Group
+from infra.commands.contracts import CONTRACTS
 from infra.commands.erase import ERASE
 from infra.commands.excuses import excused
 from infra.commands.migrate import MIGRATE
@@ -17,6 +18,7 @@ COMMANDS: tuple[Command | Group, ...] = (
     MIGRATE,
     ERASE,
     CATALOGUE,
+    CONTRACTS,
 )
 
 

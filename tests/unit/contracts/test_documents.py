@@ -32,7 +32,7 @@ FACT = DealFact(
 
 def test_committed_documents_are_what_the_classes_say() -> None:
     for file, text in documents().items():
-        assert file.read_text("utf-8") == text, f"{file.name} is out of date: run `ayni contracts`"
+        assert file.read_text("utf-8") == text, f"{file.name} is out of date: run `ayni contracts write`"
     assert {file.name for file in SCHEMAS.glob("*.json")} == {f"{name}.json" for name in EVENT_TYPES}
 
 
