@@ -13,7 +13,8 @@ import yaml
 
 from contracts import listings, matching
 from contracts.envelope import EVENT_TYPES, Event
-from contracts.topics import DEALS, MATCHES, OFFERS, TOPICS, WANTS
+from contracts.examples import example_of
+from contracts.topics import DEALS, MATCHES, OFFERS, TOPICS, WANTS, TopicSpec
 
 HERE = Path(__file__).parent
 SCHEMAS = HERE / "schemas"
@@ -48,7 +49,7 @@ def schema_of(event: type[Event]) -> dict[str, Any]:
     """The JSON Schema of an event's data."""
     found = event.data_class().model_json_schema(mode="serialization")
     title = {"$schema": DRAFT, "$id": f"{event.TYPE}.json", "title": event.__name__, "description": event.__doc__ or ""}
-    return found | title
+    return found | title | {"examples": [example_of(event)]}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -75,11 +76,21 @@ def _events_of(kind: type[Event]) -> list[type[Event]]:
 def _channel(name: str, kind: type[Event]) -> dict[str, Any]:
     topic = next(one for one in TOPICS if one.name == name)
     messages = {event.__name__: {"$ref": f"#/components/messages/{event.__name__}"} for event in _events_of(kind)}
-    policy = ["compact", "delete"] if topic.is_compacted else ["delete"]
-    kafka: dict[str, Any] = {"partitions": topic.partitions, "topicConfiguration": {"cleanup.policy": policy}}
-    if topic.retention_hours is not None:
-        kafka["topicConfiguration"]["retention.ms"] = topic.retention_hours * 3_600_000
-    return {"address": name, "messages": messages, "bindings": {"kafka": kafka}}
+    return {"address": name, "description": _kept(topic), "messages": messages, "bindings": {"kafka": _kafka(topic)}}
+
+
+def _kept(topic: TopicSpec) -> str:
+    kept = "for ever" if topic.retention_hours is None else f"for {topic.retention_hours // 24} days at least"
+    return f"Every event {kept}; the last one of every subject for ever." if topic.is_compacted else f"Every event {kept}."
+
+
+def _kafka(topic: TopicSpec) -> dict[str, Any]:
+    """The binding takes no `min.compaction.lag.ms`, which is what keeps the whole story of a compacted topic: the description says it."""
+    kafka: dict[str, Any] = {"partitions": topic.partitions, "bindingVersion": "0.5.0"}
+    policy: dict[str, Any] = {"cleanup.policy": ["compact" if topic.is_compacted else "delete"]}
+    if topic.retention_hours is not None and not topic.is_compacted:
+        policy["retention.ms"] = topic.retention_hours * 3_600_000
+    return kafka | {"topicConfiguration": policy}
 
 
 def _operation(name: str) -> str:
@@ -97,6 +108,7 @@ def _message(event: type[Event]) -> dict[str, Any]:
         "summary": event.__doc__ or "",
         "headers": HEADERS,
         "payload": {"$ref": f"./schemas/{event.TYPE}.json"},
+        "examples": [{"name": event.__name__, "payload": example_of(event)}],
         "bindings": {"kafka": {"key": {"type": "string", "description": "The subject"}}},
     }
 

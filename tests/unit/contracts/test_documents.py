@@ -7,9 +7,15 @@ from uuid import UUID
 import jsonschema
 import pytest
 
+from contracts import examples
+from contracts.catalogue import load_catalogue
+from contracts.countries import country
 from contracts.documents import ASYNCAPI, CHANNELS, SCHEMAS, asyncapi, documents, schema_of
 from contracts.envelope import EVENT_TYPES, UnknownEventTypeError, read_event
-from contracts.listings import Deal, DealAgreed, DealFact
+from contracts.listings import Deal, DealAgreed, DealFact, OfferFact, WantFact
+from contracts.matching import MatchFact
+from services.matching.bucket import Rulebook
+from tests.reference.scorer import judge
 
 A, B, C, D = (UUID(int=number) for number in range(1, 5))
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -37,8 +43,24 @@ def test_committed_documents_are_what_the_classes_say() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
-def test_every_schema_is_a_json_schema(name: str) -> None:
-    jsonschema.Draft202012Validator.check_schema(schema_of(EVENT_TYPES[name]))
+def test_every_schema_is_a_json_schema_that_its_example_fits(name: str) -> None:
+    schema = schema_of(EVENT_TYPES[name])
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for example in schema["examples"]:
+        jsonschema.validate(example, schema, format_checker=jsonschema.FormatChecker())
+
+
+def test_the_example_of_a_match_scores_as_it_says() -> None:
+    rules = Rulebook(load_catalogue(), country())
+    offer, want = (fact.model_validate(example) for fact, example in ((OfferFact, examples.OFFER), (WantFact, examples.WANT)))
+    verdict = judge(rules.offer_row(offer), rules.want_row(want, "textile"))
+    told = MatchFact.model_validate(examples.MATCH)
+    assert verdict.closed == ()
+    assert rules.receipt(offer, want).slug is None
+    assert (told.score, told.distance_km, told.quantity_kg) == pytest.approx(
+        (verdict.score, verdict.distance_km, verdict.quantity_kg), abs=1e-9
+    )
+    assert told.factors.model_dump() == pytest.approx(verdict.factors, abs=1e-9)
 
 
 def test_every_event_is_on_one_channel() -> None:
