@@ -30,7 +30,7 @@ from kit.web import create_part, health_routes
 from services.notifications.reactions import Intake
 from services.notifications.repository.feed import FeedReader, Pool, prune
 from services.notifications.repository.notices import forget_gathered
-from services.notifications.routes import feed_routes, internal_routes, notice_routes
+from services.notifications.routes import feed, notices
 from services.notifications.settings import NotificationsSettings
 from services.notifications.watch import DATABASE_ERRORS, Watch
 
@@ -47,7 +47,7 @@ def create_app(settings: NotificationsSettings, bus: Bus, catalogue: Catalogue, 
     def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
         return _living(app, settings, bus, catalogue, clock)
 
-    routers = [feed_routes, notice_routes, internal_routes, health_routes(_is_ready)]
+    routers = [feed.router, feed.internal, notices.router, health_routes(_is_ready)]
     return create_part(NAME, lifespan, routers, settings.internal_token.get_secret_value(), clock)
 
 

@@ -24,7 +24,7 @@ from services.notifications.feed import entry_of
 from services.notifications.notice import Notice
 from services.notifications.repository.feed import Connection, Pool
 from services.notifications.repository.notices import store_notices
-from services.notifications.service import causing_side, gather_tellings, holder_of, new_notice, pair_of, take_into_feed
+from services.notifications.service.notices import causing_side, gather_tellings, holder_of, new_notice, pair_of, take_into_feed
 from services.notifications.texts import DealText
 
 Hearing = Callable[[Any, Catalogue, datetime], list[Notice]]

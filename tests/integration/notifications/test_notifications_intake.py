@@ -17,7 +17,7 @@ from kit.ids import new_id
 from services.notifications.feed import entry_of
 from services.notifications.reactions import Intake
 from services.notifications.repository.feed import FeedReader, Filters
-from services.notifications.service import take_into_feed
+from services.notifications.service.notices import take_into_feed
 from tests.integration.notifications.doubles import SOURCE, Take
 from tests.unit.notifications.facts import (
     HOLDER,

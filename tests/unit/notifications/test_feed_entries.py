@@ -15,7 +15,7 @@ from kit.problems import Unprocessable
 from services.notifications.feed import StoredEntry, Visibility, entry_of, position_of, visibility_of
 from services.notifications.repository.feed import Known
 from services.notifications.schemas import types_of
-from services.notifications.service import sort_out
+from services.notifications.service.notices import sort_out
 from tests.unit.notifications.facts import COTTON, HOLDER, PET, SEEKER, deal_event, match_event, offer_event, small_catalogue, want_event
 
 CATALOGUE = small_catalogue()

@@ -13,7 +13,7 @@ from contracts.matching import Cause, MatchLapsed, MatchProposed
 from kit.ids import new_id
 from services.notifications.reactions import EVEN_IF_LATE, HEARD
 from services.notifications.repository.notices import Gathered
-from services.notifications.service import listing_notice
+from services.notifications.service.notices import listing_notice
 from services.notifications.texts import Pair
 from tests.unit.notifications.facts import COTTON, HOLDER, NOW, SEEKER, deal_event, match_event, match_fact, small_catalogue
 

@@ -1,36 +1,27 @@
-"""What can be asked of notifications: the feed, notices, and (from our own parts only) the feed for all audiences."""
+"""The feed: what a caller may see of it, and (for our own parts only) all of it."""
 
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from contracts.notifications import Notice
 from kit.identity import INTERNAL_ONLY, Caller, needs
-from kit.pagination import After, Limit, Page, cursor, read_cursor
-from kit.problems import refused
-from kit.web import Now, Session, UnitOfWork
-from services.notifications import service
+from kit.pagination import After, Limit, cursor
 from services.notifications.feed import BEYOND_POSTGRESQL, CURSOR, StoredEntry, position_of
-from services.notifications.repository import notices
 from services.notifications.repository.feed import FeedReader, Filters, Looked
 from services.notifications.schemas import Department, Family, FeedHead, FeedPage, InternalEntry, Types, types_of
 from services.notifications.watch import Watch
 
 LATEST = "latest"
-NOTICES = "notices"
 DEFAULT_LIMIT = 20
 JSON = "application/json"
 
-feed_routes = APIRouter(tags=["events"])
-internal_routes = APIRouter(prefix="/internal", dependencies=[INTERNAL_ONLY], include_in_schema=False)
-notice_routes = APIRouter(tags=["notices"], route_class=UnitOfWork)
+router = APIRouter(tags=["events"])
+internal = APIRouter(prefix="/internal", dependencies=[INTERNAL_ONLY], include_in_schema=False)
 
 Position = Annotated[int, Query(ge=0, lt=BEYOND_POSTGRESQL)]
 EventReader = Annotated[Caller, Depends(needs("events:read"))]
-NoticeReader = Annotated[Caller, Depends(needs("notices:read"))]
 
 
 async def _feed(request: Request) -> FeedReader:
@@ -47,7 +38,7 @@ Feed = Annotated[FeedReader, Depends(_feed)]
 FeedWatch = Annotated[Watch, Depends(_watch)]
 
 
-@feed_routes.get("/v1/events", response_model=FeedPage, summary="Read the durable feed of events")
+@router.get("/v1/events", response_model=FeedPage, summary="Read the durable feed of events")
 async def read_events(
     caller: EventReader,
     feed: Feed,
@@ -70,7 +61,7 @@ def _page(entries: list[StoredEntry], position: int) -> Response:
     return Response(f'{{"items":[{items}],"next":"{cursor(CURSOR, position)}"}}', media_type=JSON)
 
 
-@internal_routes.get("/feed")
+@internal.get("/feed")
 async def read_feed(
     feed: Feed,
     watch: FeedWatch,
@@ -99,40 +90,8 @@ def _internal_entry(entry: StoredEntry) -> str:
     return f'{known.model_dump_json()[:-1]},"event":{entry.event}}}'
 
 
-@internal_routes.get("/feed/head")
+@internal.get("/feed/head")
 async def read_feed_head(feed: Feed) -> FeedHead:
     """Where the feed ends now."""
     position = (await feed.head()).position
     return FeedHead(cursor=cursor(CURSOR, position), position=position)
-
-
-@notice_routes.get("/v1/notices", summary="List my notices, newest first")
-async def list_notices(
-    caller: NoticeReader,
-    session: Session,
-    unread: Annotated[bool, Query(description="Only those that I have not read")] = False,
-    limit: Limit = DEFAULT_LIMIT,
-    after: After = None,
-) -> Page[Notice]:
-    """Of the caller's organisation, each with when this reader read it."""
-    before = None if after is None else _notice_of(after)
-    reader = service.reader_of(caller)
-    rows = await notices.my_notices(session, caller.organisation_id, reader, is_unread_only=unread, before=before, limit=limit + 1)
-    items = [notice.shown(read_at) for notice, read_at in rows[:limit]]
-    return Page(items=items, next=cursor(NOTICES, str(items[-1].id)) if len(rows) > limit else None)
-
-
-def _notice_of(after: str) -> UUID:
-    match read_cursor(NOTICES, after):
-        case [str(text)]:
-            try:
-                return UUID(text)
-            except ValueError:
-                pass
-    raise refused("after", "is no cursor of this list: use `next` of a page before, as it was given")
-
-
-@notice_routes.post("/v1/notices/{notice_id}/read", summary="Mark a notice as read")
-async def read_notice(caller: NoticeReader, session: Session, now: Now, notice_id: UUID) -> Notice:
-    """Repeating it changes nothing: the first time counts."""
-    return await service.read_notice(session, caller, notice_id, now)

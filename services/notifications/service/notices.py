@@ -1,4 +1,4 @@
-"""What notifications does: takes events into the feed, writes the notices that follow, marks them as read.
+"""Events and notices: takes events into the feed, writes the notices that follow, marks them as read.
 
 Load-bearing: what is told of a match is no state that a later event replaces; so a telling that comes late still becomes its notice,
 while a late event of a deal says what is no longer so, and is let pass (invariant 3).
