@@ -41,6 +41,7 @@ HEADERS = {
         "ce_ayniversion": {"type": "string", "pattern": "^[0-9]+$", "description": "Grows with every event of one subject"},
         "ce_correlationid": {"type": "string", "description": "The call or message that caused it"},
         "content-type": {"const": "application/json"},
+        "traceparent": {"type": "string", "description": "The trace that it belongs to (W3C Trace Context), where traces are collected"},
     },
 }
 

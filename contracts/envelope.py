@@ -25,7 +25,9 @@ class UnknownEventTypeError(LookupError):
 
 
 class Event(BaseModel):
-    """One fact that happened to one subject. `version` grows with every event of the same subject (invariant 3)."""
+    """One fact that happened to one subject. `version` grows with every event of the same subject (invariant 3).
+
+    traceparent: of the trace in which it happened (W3C Trace Context), where traces are collected."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,6 +39,7 @@ class Event(BaseModel):
     subject: str
     version: int
     correlation_id: str | None = None
+    traceparent: str | None = None
     data: SerializeAsAny[BaseModel]
 
     def __init_subclass__(cls, type: str = "", source: str = "", **options: Any) -> None:
@@ -64,7 +67,8 @@ class Event(BaseModel):
             "ce_ayniversion": str(self.version),
             "content-type": CONTENT_TYPE,
         }
-        return headers | ({"ce_correlationid": self.correlation_id} if self.correlation_id else {})
+        headers |= {"ce_correlationid": self.correlation_id} if self.correlation_id else {}
+        return headers | ({"traceparent": self.traceparent} if self.traceparent else {})
 
     def value(self) -> bytes:
         """The data alone, as JSON."""
@@ -80,6 +84,7 @@ class Event(BaseModel):
                 "subject": headers["ce_subject"],
                 "version": headers["ce_ayniversion"],
                 "correlation_id": headers.get("ce_correlationid"),
+                "traceparent": headers.get("traceparent"),
                 "data": cls.data_class().model_validate_json(value),
             }
         )

@@ -36,6 +36,7 @@ from kit.pagination import cursor
 from kit.problems import Unauthorised, Unavailable
 from kit.running import running
 from kit.tokens import Tokens
+from kit.tracing import OF_APPS
 from kit.web import Edge, answer_problems
 
 ANY = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -59,7 +60,7 @@ def create_app(settings: GatewaySettings, parts: Mapping[str, Part], clock: Cloc
             finally:
                 tail.drain()
 
-    app = FastAPI(title="Ayni", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Ayni", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, telemetry=OF_APPS)
     app.state.forwarder, app.state.tail, app.state.settings, app.state.clock = forwarder, tail, settings, clock
     app.state.door = Door(Tokens(settings.token_secret.get_secret_value()), parts["listings"], forwarder.internal_token)
     app.state.join_limit = JoinLimit(settings.joins_per_minute)

@@ -19,6 +19,7 @@ from kit.identity import ALL_SCOPES, CORRELATION, INTERNAL, RESERVED, SESSION, S
 from kit.ids import new_id
 from kit.problems import Unauthorised, Unavailable
 from kit.tokens import Tokens
+from kit.tracing import TRACEPARENT, carrying
 
 API_KEY = "x-api-key"
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -35,7 +36,7 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-OURS = RESERVED | {"authorization", API_KEY, CORRELATION, "content-length", "host"}
+OURS = RESERVED | {"authorization", API_KEY, CORRELATION, TRACEPARENT, "tracestate", "content-length", "host"}
 READING = frozenset({"GET", "HEAD"})
 POSTING = frozenset({"POST"})
 OPERATING = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/start.js"})
@@ -98,7 +99,7 @@ class Door:
 def vouched(internal_token: str) -> dict[str, str]:
     """The headers of a call of the gateway's own: it is one of us, and which call of the outside it serves."""
     correlation = telemetry.correlation_id.get()
-    return {INTERNAL: internal_token} | ({CORRELATION: correlation} if correlation else {})
+    return {INTERNAL: internal_token} | ({CORRELATION: correlation} if correlation else {}) | carrying()
 
 
 def lines_of(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -17,6 +17,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from kit.bus import Bus, Message
+from kit.tracing import sending
 from kit.transient import backoff_seconds, is_transient
 
 log = structlog.get_logger(__name__)
@@ -119,8 +120,9 @@ class Relay:
         OLDEST.labels(self._service).set(rows[0]["age_seconds"] if rows else 0)
         if not rows:
             return 0
-        async with asyncio.timeout(self._publish_seconds):
-            await self._bus.publish(_messages(rows), connection=connection)
+        with sending(_messages(rows)) as messages:
+            async with asyncio.timeout(self._publish_seconds):
+                await self._bus.publish(messages, connection=connection)
         await connection.execute(_MARK, [row["id"] for row in rows])
         SENT.labels(self._service).inc(len(rows))
         return len(rows)

@@ -28,6 +28,7 @@ from kit.identity import CORRELATION, ORGANISATION, caller_of
 from kit.ids import new_id
 from kit.input import BodyGuard
 from kit.problems import FieldError, NotFound, Problem, Unavailable, answer, render
+from kit.tracing import OF_APPS
 from kit.transient import is_transient
 
 log = structlog.get_logger()
@@ -55,7 +56,7 @@ PLAINER = {
 
 def create_part(name: str, lifespan: Lifespan, routers: Sequence[APIRouter], internal_token: str, clock: Clock = system_clock) -> FastAPI:
     """An app with the shared edge. The lifespan puts what its routes need (such as `sessions`) into `app.state`."""
-    app = FastAPI(title=f"Ayni {name}", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title=f"Ayni {name}", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=OF_APPS)
     app.state.internal_token, app.state.clock = internal_token, clock
     for router in routers:
         app.include_router(router)

@@ -13,6 +13,7 @@ from kit.forwarding import Part, PartRequest
 from kit.idempotency import HEADER
 from kit.identity import CORRELATION, INTERNAL, Caller
 from kit.problems import Relayed
+from kit.tracing import carrying
 
 JSON = "application/json"
 
@@ -44,7 +45,7 @@ class Listings:
     async def _call(
         self, method: str, path: str, caller: Caller, body: dict[str, Any] | None = None, idempotency_key: str | None = None
     ) -> dict[str, Any]:
-        headers = caller.headers() | {INTERNAL: self.internal_token, CORRELATION: telemetry.correlation_id.get() or ""}
+        headers = caller.headers() | {INTERNAL: self.internal_token, CORRELATION: telemetry.correlation_id.get() or ""} | carrying()
         headers |= {"content-type": JSON} if body is not None else {}
         headers |= {HEADER: idempotency_key} if idempotency_key else {}
         content = b"" if body is None else json.dumps(body).encode()

@@ -23,6 +23,7 @@ from kit.clock import Clock
 from kit.consumer import FencedError
 from kit.inbox import unseen
 from kit.outbox import Route
+from kit.tracing import following
 from services.matching import repository
 from services.matching.market import Fact, KeptAnswer, Market, PairKey
 from services.matching.ownership import Ownership
@@ -121,7 +122,7 @@ class StandingHandler:
         effects = Effects()
         for event in events:
             if event.id in new:
-                with telemetry.correlated(event.correlation_id):
+                with telemetry.correlated(event.correlation_id), following(event.traceparent, f"match {event.TYPE}"):
                     react(market, event, effects, self.clock)
         await self._write(connection, market, effects)
 

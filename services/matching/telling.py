@@ -16,6 +16,7 @@ from contracts.listings import OfferFact, WantFact
 from contracts.matching import Cause, MatchFact, MatchLapsed, MatchProposed
 from kit import telemetry
 from kit.ids import new_id
+from kit.tracing import carried
 from services.matching.market import KEEPING, Fact, Market, PairKey, SideName, Told, other, pair_key, publication, side_of
 from services.matching.match import match_fields
 
@@ -126,4 +127,5 @@ def _event(
 ) -> Event:
     offer, want = both(market, key)
     fact = MatchFact(**match_fields(market, offer, want), told=hearing, parties=(offer.organisation_id, want.organisation_id), cause=cause)
-    return event(id=new_id(), time=now, subject=fact.id, version=told.version, data=fact, correlation_id=telemetry.correlation_id.get())
+    causes = {"correlation_id": telemetry.correlation_id.get(), "traceparent": carried()}
+    return event(id=new_id(), time=now, subject=fact.id, version=told.version, data=fact, **causes)

@@ -19,6 +19,7 @@ from contracts.matching import MatchProposed
 from contracts.notifications import NoticeKind, Subject
 from kit.bus import Record, TopicPartition
 from kit.clock import Clock
+from kit.tracing import following
 from services.notifications import texts
 from services.notifications.feed import entry_of
 from services.notifications.notice import Notice
@@ -101,5 +102,11 @@ class Intake:
     async def _react(self, connection: Connection, events: Sequence[Event], now: datetime) -> None:
         proposed = [event.data for event in events if isinstance(event, MatchProposed)]
         gathered = await gather_tellings(connection, proposed, self._catalogue, now)
-        heard = [notice for event in events if type(event) in HEARD for notice in HEARD[type(event)](event, self._catalogue, now)]
+        heard = [notice for event in events for notice in self._hear(event, now)]
         await store_notices(connection, gathered + heard)
+
+    def _hear(self, event: Event, now: datetime) -> list[Notice]:
+        if (hearing := HEARD.get(type(event))) is None:
+            return []
+        with following(event.traceparent, f"hear {event.TYPE}"):
+            return hearing(event, self._catalogue, now)

@@ -87,11 +87,17 @@ def want_body(**changes: Any) -> Json:
     } | changes
 
 
-def join(http: httpx.Client, kind: str = "firm", latitude: float = -12.0256, longitude: float = -76.919) -> Member:
+def joining(kind: str = "firm", latitude: float = -12.0256, longitude: float = -76.919) -> Json:
+    """What a new organisation says of itself."""
     tax_id = new_tax_id()
     credentials = {"email": f"p.{tax_id}@example.pe", "password": f"clave-{tax_id}"}
     site = {"name": "Planta", "latitude": latitude, "longitude": longitude}
-    body = credentials | {"tax_id": tax_id, "name": f"Muestra {tax_id}", "kind": kind, "site": site, "display_name": "Rosa"}
+    return credentials | {"tax_id": tax_id, "name": f"Muestra {tax_id}", "kind": kind, "site": site, "display_name": "Rosa"}
+
+
+def join(http: httpx.Client, kind: str = "firm", latitude: float = -12.0256, longitude: float = -76.919) -> Member:
+    body = joining(kind, latitude, longitude)
     answer = http.post("/v1/organisations", json=body)
     assert answer.status_code == 201, answer.text
+    credentials = {name: body[name] for name in ("email", "password")}
     return Member(http, answer.json()["organisation"], answer.json()["token"], credentials)

@@ -20,6 +20,7 @@ from contracts.topics import DEALS, OFFERS, STANDING, WANTS
 from kit import telemetry
 from kit.ids import new_id
 from kit.outbox import Route, record, record_all
+from kit.tracing import carried
 from services.listings.deal import Deal
 from services.listings.offer import Offer
 from services.listings.organisation import Organisation
@@ -127,4 +128,5 @@ async def tell_deal(
 
 
 def _event(event: type[Event], subject: str, version: int, fact: public.Shape, now: datetime) -> Event:
-    return event(id=new_id(), time=now, subject=subject, version=version, data=fact, correlation_id=telemetry.correlation_id.get())
+    causes = {"correlation_id": telemetry.correlation_id.get(), "traceparent": carried()}
+    return event(id=new_id(), time=now, subject=subject, version=version, data=fact, **causes)

@@ -1,0 +1,80 @@
+"""An exchange in a process of its own whose spans stay in memory: an offer and a want meet in it, then the spans are printed as JSON.
+
+A process of its own, because OpenTelemetry takes one tracer provider a process and keeps it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from contracts.catalogue import load_catalogue
+from infra.embedded.composition import Secrets
+from infra.embedded.parts import EMBEDDED, build_parts, prepare_database
+from kit.telemetry import configure_logging
+from tests.e2e.people import joining, offer_body, want_body
+
+LAST = "hear pe.ayni.match.proposed.v1"
+SECRETS = Secrets(dict.fromkeys(EMBEDDED.roles, "secret"), "internal-token-of-a-test", "token-secret-of-a-test-that-is-long-enough")
+
+
+class Heard(SpanProcessor):
+    """Wakes whoever waits for the end of the story."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.name == LAST:
+            self.event.set()
+
+
+async def main(admin_dsn: str) -> list[dict[str, Any]]:
+    exporter, heard, provider = InMemorySpanExporter(), Heard(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider.add_span_processor(heard)
+    trace.set_tracer_provider(provider)
+    await prepare_database(admin_dsn, SECRETS)
+    parts, buses = build_parts(admin_dsn, SECRETS, load_catalogue())
+    async with AsyncExitStack() as stack:
+        for bus in buses:
+            await bus.start()
+            stack.push_async_callback(bus.stop)
+        for part in parts:
+            await stack.enter_async_context(part.app.router.lifespan_context(part.app))
+        http = await stack.enter_async_context(httpx.AsyncClient(transport=httpx.ASGITransport(parts[-1].app), base_url="http://ayni"))
+        await trade(http)
+        async with asyncio.timeout(60):
+            await heard.event.wait()
+    return [described(span) for span in exporter.get_finished_spans()]
+
+
+async def trade(http: httpx.AsyncClient) -> None:
+    """A want stands; the offer that fits it comes."""
+    for kind, path, body in (("cooperative", "/v1/wants", want_body()), ("firm", "/v1/offers", offer_body())):
+        joined = (await http.post("/v1/organisations", json=joining(kind))).raise_for_status().json()
+        (await http.post(path, json=body, headers={"Authorization": f"Bearer {joined['token']}"})).raise_for_status()
+
+
+def described(span: Any) -> dict[str, Any]:
+    return {
+        "name": span.name,
+        "kind": span.kind.name,
+        "trace": format(span.context.trace_id, "032x"),
+        "id": format(span.context.span_id, "016x"),
+        "parent": format(span.parent.span_id, "016x") if span.parent else None,
+    }
+
+
+if __name__ == "__main__":
+    configure_logging()
+    json.dump(asyncio.run(main(sys.argv[1])), sys.stdout)
