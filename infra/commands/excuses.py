@@ -14,6 +14,7 @@ from contracts.catalogue import CatalogueError
 from infra.embedded.door import PortTakenError
 from infra.embedded.lock import FolderInUseError
 from infra.embedded.postgres import EmbeddedPostgresError
+from infra.sample.market import SampleError
 
 
 class CannotError(RuntimeError):
@@ -25,6 +26,7 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (FolderInUseError, 2),
     (ValidationError, 2),
     (EmbeddedPostgresError, 1),
+    (SampleError, 1),
     (CatalogueError, 1),
     (CannotError, 1),
 )

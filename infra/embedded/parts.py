@@ -13,6 +13,7 @@ from gateway.app import create_app as create_gateway
 from gateway.settings import GatewaySettings
 from infra.embedded.composition import Composition, Exchange, Part, Secrets
 from infra.embedded.showcase import Showcase
+from infra.sample.load import load_sample
 from kit.bus import Bus, Topic
 from kit.bus_postgres import MIGRATIONS as BUS
 from kit.bus_postgres import PostgresBus, ensure_topics
@@ -88,5 +89,9 @@ def build_parts(admin_dsn: str, secrets: Secrets, catalogue: Catalogue, clock: C
 
 
 EMBEDDED = Composition(
-    roles=(OWNER, listings.NAME, matching.NAME, notifications.NAME), is_new=is_new, prepare=prepare_database, build=build_exchange
+    roles=(OWNER, listings.NAME, matching.NAME, notifications.NAME),
+    is_new=is_new,
+    prepare=prepare_database,
+    build=build_exchange,
+    load_sample=load_sample,
 )
