@@ -69,6 +69,8 @@ class Deal(SQLModel, table=True):
         """One side's acceptance of a quantity; stating another replaces one's own."""
         if self.state in ("declined", "released"):
             raise DealState(f"this match is {self.state}: whoever answered so may withdraw that answer first (DELETE .../answer)")
+        if self.state == "agreed":
+            raise DealState("this match is agreed: its quantity stands, unless one side releases it")
         if side == self.holder_id:
             self.holder_kg = quantity_kg
         else:

@@ -94,10 +94,15 @@ class Offer(Listing, table=True):
         )
         self.regime, self.regime_rule, self.regime_source = regime.slug, regime.rule, regime.source
 
+    def has_spoilt(self, now: datetime) -> bool:
+        """Whether its freshness has passed, though it may not be called waste yet."""
+        return self.fresh_until is not None and self.fresh_until <= now
+
     def become_waste(self, material: Material, country: Country, now: datetime) -> bool:
         """Its freshness has passed (DL 1278 art. 9); harmless for what is not fresh or not on the market (False)."""
-        if not self.is_published or self.fresh_until is None or self.fresh_until > now:
+        if not (self.is_published and self.has_spoilt(now)):
             return False
+        self.lapsed_to_waste = True
         self.judge(material, country, now)
         self.grow(now)
         self.terms_version = self.version

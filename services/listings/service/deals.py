@@ -25,7 +25,7 @@ from services.listings.repository import listings as listings_repository
 from services.listings.repository.organisations import valid_licences
 from services.listings.rules import Rules
 from services.listings.schemas import Answer
-from services.listings.service.market import tell_settled
+from services.listings.service.market import tell_settled, void_acceptances
 from services.listings.service.telling import share_organisations, tell_deal
 from services.listings.want import Want
 
@@ -109,8 +109,7 @@ def _blank(offer: Offer, want: Want, now: datetime) -> Deal:
 async def _accept(session: AsyncSession, rules: Rules, table: Table, side: UUID, answer: Answer, now: datetime) -> None:
     offer, want, deal = table.offer, table.want, table.deal
     own_kg = deal.holder_kg if side == deal.holder_id else deal.seeker_kg
-    is_repeated = side in deal.accepted_by and answer.quantity_kg in (None, own_kg)
-    if deal.state == "agreed" or is_repeated:
+    if side in deal.accepted_by and answer.quantity_kg in (None, own_kg):
         return
     check_terms(table, answer)
     if deal.state in ("open", "offered"):
@@ -149,6 +148,8 @@ async def _settle(session: AsyncSession, rules: Rules, table: Table, now: dateti
             before = listing.state
             listing.settle(now)
             await session.flush()
+            if listing.state == "lapsed" != before:
+                await void_acceptances(session, rules, listing, None, now)
             await tell_settled(session, rules, listing, before, now)
 
 
@@ -192,13 +193,15 @@ def check_terms(table: Table, answer: Answer) -> None:
 
 
 def check_open(table: Table, now: datetime) -> None:
-    """Raises 409 where a listing has left the market."""
+    """Raises 409 where a listing has left the market, or is about to: the clocks of listings may be behind after a standstill."""
     for listing in table.listings:
         if listing.state == listing.FULL:
             raise Gone(f"the {listing.__class__.__name__.lower()} is {listing.state}: nothing of it is left")
         if not listing.is_published or listing.has_ended(now):
             state = "lapsed" if listing.is_published else listing.state
             raise NotOpen(f"the {listing.__class__.__name__.lower()} is {state}")
+    if table.offer.has_spoilt(now):
+        raise NotOpen("the offer is no longer fresh, and is becoming waste: look again in a moment")
 
 
 async def _check_law(session: AsyncSession, rules: Rules, table: Table, now: datetime) -> None:

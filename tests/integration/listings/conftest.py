@@ -1,0 +1,110 @@
+"""The part over a real PostgreSQL: a database a test, copied from one that was migrated once, and a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from contracts.catalogue import Catalogue, load_catalogue
+from kit.bus import Bus
+from kit.database import Sessions, create_engine, sessions_of
+from kit.migrations import OWNER, ensure_roles, migrate
+from services.listings.app import MIGRATIONS, create_app
+from services.listings.settings import ListingsSettings
+from tests.integration.listings.traders import NOW, TOKEN, FakeClock, Trader, as_role, join
+
+Joins = Callable[..., Awaitable[Trader]]
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    return load_catalogue()
+
+
+@pytest.fixture(scope="session")
+async def migrated(postgres_server: str) -> AsyncIterator[str]:
+    """The name of a database to copy: copying takes a tenth of the time of the migrations."""
+    name, admin = f"template_{uuid4().hex}", await asyncpg.connect(postgres_server)
+    await admin.execute(f'create database "{name}"')
+    dsn = urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}"))
+    await ensure_roles(dsn, {OWNER: OWNER, "listings": "listings"})
+    await migrate(as_role(dsn, OWNER), MIGRATIONS)
+    yield name
+    await admin.execute(f'drop database "{name}" with (force)')
+    await admin.close()
+
+
+@pytest.fixture
+async def dsn(postgres_server: str, migrated: str) -> AsyncIterator[str]:
+    """A database of the test's own, as the part's own role."""
+    name, admin = f"test_{uuid4().hex}", await asyncpg.connect(postgres_server)
+    await admin.execute(f'create database "{name}" template "{migrated}"')
+    await admin.execute("alter role listings password 'listings'")  # another suite may have set it to its own
+    yield as_role(urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}")), "listings")
+    await admin.execute(f'drop database "{name}" with (force)')
+    await admin.close()
+
+
+@pytest.fixture
+def settings(dsn: str) -> ListingsSettings:
+    return ListingsSettings.model_validate(
+        {"database_url": dsn, "internal_token": TOKEN, "token_secret": "t" * 32, "pool_size": 20, "pool_wait_seconds": 30}
+    )
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+async def sessions(settings: ListingsSettings) -> AsyncIterator[Sessions]:
+    engine = create_engine(settings, "listings")
+    yield sessions_of(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+def app(settings: ListingsSettings, sessions: Sessions, catalogue: Catalogue, clock: FakeClock) -> FastAPI:
+    """The part without its loops: a test that wants the relay or the scheduler runs it itself, when it says so."""
+    made = create_app(settings, cast(Bus, None), catalogue, clock)
+    made.state.sessions = sessions
+    return made
+
+
+@pytest.fixture
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://listings") as client:
+        yield client
+
+
+@pytest.fixture
+def joins(sessions: Sessions, http: httpx.AsyncClient) -> Joins:
+    """Another organisation: of a kind, at a place."""
+
+    async def joined(kind: str = "firm", **where: tuple[float, float]) -> Trader:
+        return await join(sessions, http, kind, **where)
+
+    return joined
+
+
+@pytest.fixture
+async def holder(joins: Joins) -> Trader:
+    return await joins()
+
+
+@pytest.fixture
+async def seeker(joins: Joins) -> Trader:
+    return await joins("cooperative")
+
+
+@pytest.fixture
+async def stranger(joins: Joins) -> Trader:
+    return await joins()
