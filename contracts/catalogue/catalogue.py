@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from contracts.catalogue.material import Family, Material
-from contracts.catalogue.words import plain_word
+from contracts.catalogue.words import forms_of, plain_word
 
 LONGEST_GUESS = 100  # characters of a mistyped code that are compared: no code is nearly as long, and comparing is quadratic
 
@@ -37,13 +37,23 @@ class Catalogue:
         return difflib.get_close_matches(code[:LONGEST_GUESS].lower(), self.materials, n=count, cutoff=0.0)
 
     def search(self, text: str = "", family: str | None = None) -> list[Material]:
-        """Materials of a family (None: any) whose code, names and synonyms hold all words of the text; accents and case do not count."""
-        words = plain_word(text).split()
-        return [
-            material
+        """Materials of a family (None: any) of which all words of the text are said; what is called just that comes first.
+
+        Accents, case and number do not count."""
+        said = plain_word(text)
+        words = [forms_of(word) for word in said.split()]
+        found = [
+            code
             for code, material in self.materials.items()
-            if family in (None, material.family) and all(word in self._spoken[code] for word in words)
+            if family in (None, material.family) and all(any(form in self._spoken[code] for form in forms) for forms in words)
         ]
+        found.sort(key=lambda code: said not in self._spoken[code].splitlines())
+        return [self.materials[code] for code in found]
+
+    @cached_property
+    def partitions(self) -> Mapping[str, int]:
+        """By family, where it is matched."""
+        return {family.code: family.partition for family in self.families}
 
     @cached_property
     def _weights(self) -> Mapping[tuple[str, str], float]:

@@ -6,13 +6,16 @@ Load-bearing: hazard is compared with the official lists here, because the regim
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from contracts.catalogue.codes import KINDS, LABELS, CodeBook, is_hazard_code
-from contracts.catalogue.entry import WrittenMaterial
+from contracts.catalogue.codes import FORMS, KINDS, LABELS, CodeBook, CodeList, is_hazard_code
+from contracts.catalogue.entry import WrittenFamily, WrittenMaterial
 from contracts.catalogue.freight import HalfDistanceRule
 from contracts.catalogue.words import plain_word
+from contracts.topics import STANDING_PARTITIONS
+
+LIGHTEST, HEAVIEST = 5, 25_000  # kg/m3
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,18 @@ class Written:
         return Fault(self.file, self.material.code, change)
 
 
-def faults_among(written: Sequence[Written], book: CodeBook, rule: HalfDistanceRule) -> list[Fault]:
-    """Everything that is wrong with materials which have the right form."""
+def faults_among(written: Sequence[Written], unread: Set[str], book: CodeBook, rule: HalfDistanceRule) -> list[Fault]:
+    """Everything that is wrong with materials which have the right form. unread: families whose file has not."""
     alone: tuple[Callable[[WrittenMaterial], Iterable[str]], ...] = (
         lambda material: unknown_codes(material, book),
         disputed_hazard,
         lambda material: unexplained_distance(material, rule),
+        implausible,
     )
     faults = [one.fault(change) for one in written for check in alone for change in check(one.material)]
-    for check_all in (misplaced, repeated, dead_kin, shared_words):
+    for check_all in (misplaced, repeated, shared_words):
         faults += check_all(written)
-    return faults
+    return [*faults, *dead_kin(written, unread)]
 
 
 def unknown_codes(material: WrittenMaterial, book: CodeBook) -> Iterator[str]:
@@ -93,6 +97,37 @@ def unexplained_distance(material: WrittenMaterial, rule: HalfDistanceRule) -> I
         yield f"half_distance_km is {stated}, by its price it is {expected}: leave it out, or say why in half_distance_reason"
 
 
+def malformed(listed: CodeList) -> Iterator[str]:
+    """Codes are written in one way, because the star of an EWC code and the letter of a Basel code are what hazard is read from."""
+    form, example = FORMS[listed.kind]
+    for code in listed.codes:
+        if not form.fullmatch(code):
+            yield f"{code!r} is not how {LABELS[listed.kind]} codes are written: write it like {example!r}"
+        elif f"{code}*" in listed.codes:
+            yield f"{code!r} is there with and without its star: remove one of the two"
+
+
+def unplaced(families: Sequence[WrittenFamily]) -> Iterator[str]:
+    """A family is there once, and has a partition of its own."""
+    for code, count in Counter(family.code for family in families).items():
+        if count > 1:
+            yield f"family {code!r} is there {count} times: remove all but one"
+    owner: dict[int, str] = {}
+    free = max(set(range(STANDING_PARTITIONS)) - {family.matched_on for family in families}, default=None)
+    for family in families:
+        if family.matched_on is None:
+            yield f"family {family.code!r} is none of those that are shipped: give it a partition = {free}, and never change it"
+        elif owner.setdefault(family.matched_on, family.code) != family.code:
+            yield f"families {owner[family.matched_on]!r} and {family.code!r} share a partition: give the newer one {free}, which is free"
+
+
+def implausible(material: WrittenMaterial) -> Iterator[str]:
+    """The mistake that is made most: tonnes where kilograms are meant."""
+    density = material.density_kg_m3
+    if density is not None and not LIGHTEST < density < HEAVIEST:
+        yield f"density_kg_m3 is {density}: kilograms per cubic metre lie between {LIGHTEST} (loose foam) and {HEAVIEST} (metal)"
+
+
 def misplaced(written: Sequence[Written]) -> Iterator[Fault]:
     """A code begins with the family of its file."""
     for one in written:
@@ -108,14 +143,14 @@ def repeated(written: Sequence[Written]) -> Iterator[Fault]:
             yield one.fault(f"it is already in {first[one.material.code].file}: remove one of the two")
 
 
-def dead_kin(written: Sequence[Written]) -> Iterator[Fault]:
-    """Kinship leads to another material of the catalogue."""
+def dead_kin(written: Sequence[Written], unread: Set[str]) -> Iterator[Fault]:
+    """Kinship leads to another material of the catalogue; into a file that could not be read, nobody knows."""
     codes = {one.material.code for one in written}
     for one in written:
         for code in one.material.kin:
             if code == one.material.code:
                 yield one.fault("it lists itself as kin: remove that entry")
-            elif code not in codes:
+            elif code not in codes and code.split(".")[0] not in unread:
                 yield one.fault(f"its kin {code!r} does not exist: correct the code, or remove the entry")
 
 

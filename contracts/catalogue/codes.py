@@ -6,6 +6,7 @@ list A, the star of the European list), never stated a second time.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,11 @@ from contracts.catalogue.material import Entry, Text
 
 CodeKind = Literal["basel", "ewc", "hs"]
 KINDS: tuple[CodeKind, ...] = ("basel", "ewc", "hs")
+FORMS: Mapping[CodeKind, tuple[re.Pattern[str], str]] = {
+    "basel": (re.compile(r"[AB]\d{4}|Y\d{2}"), "B3030"),
+    "ewc": (re.compile(r"\d\d \d\d \d\d\*?"), "04 02 22 or 04 02 14*"),
+    "hs": (re.compile(r"\d{4}(\.\d\d)?"), "6310 or 6310.10"),
+}
 LABELS: Mapping[CodeKind, str] = {"basel": "Basel", "ewc": "EWC", "hs": "HS"}
 
 

@@ -16,16 +16,20 @@ from contracts.catalogue.freight import HalfDistanceRule
 from contracts.catalogue.material import (
     Entry,
     Facts,
+    Family,
+    FamilyCode,
     Figure,
     Kin,
     Material,
     MaterialCode,
     Names,
+    Partition,
     ReferencePrice,
     SpecialRegime,
     Synonyms,
     Text,
 )
+from contracts.routing_table import shipped_partitions
 
 Fact = Literal["own_process_by_product", "directly_usable", "post_consumer", "same_process", "ancillary_activity", "mixed_with_hazardous"]
 Weight = Annotated[float, Field(gt=0, lt=1)]
@@ -95,7 +99,25 @@ TAKEN_OVER = tuple(
 """The fields that are written as they are served."""
 
 
-class WrittenFamily(Entry):
+class WrittenMaterials(Entry):
     """One file: the materials of a family."""
 
     material: Annotated[tuple[WrittenMaterial, ...], Field(min_length=1)]
+
+
+class WrittenFamily(Entry):
+    """One `[[family]]` of `catalogue.toml`. partition: for a family that the table of partitions does not name."""
+
+    code: FamilyCode
+    names: Names
+    partition: Partition | None = None
+
+    def made(self) -> Family:
+        """The family, once it has a partition."""
+        assert self.matched_on is not None
+        return Family(code=self.code, names=self.names, partition=self.matched_on)
+
+    @property
+    def matched_on(self) -> int | None:
+        """As stated, else by the table; None where neither says."""
+        return shipped_partitions().get(self.code) if self.partition is None else self.partition

@@ -15,11 +15,11 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, ValidationError
 
 from contracts.catalogue.catalogue import Catalogue
-from contracts.catalogue.check import Fault, Written, faults_among
+from contracts.catalogue.check import Fault, Written, faults_among, malformed, unplaced
 from contracts.catalogue.codes import CodeBook, CodeList
-from contracts.catalogue.entry import WrittenFamily
+from contracts.catalogue.entry import WrittenFamily, WrittenMaterials
 from contracts.catalogue.freight import HalfDistanceRule
-from contracts.catalogue.material import Entry, Family
+from contracts.catalogue.material import Entry
 
 SHIPPED = Path(__file__).with_name("data")
 HEAD = "catalogue.toml"
@@ -39,7 +39,7 @@ class WrittenHead(Entry):
 
     version: Annotated[int, Field(ge=1)]
     half_distance: HalfDistanceRule
-    family: Annotated[tuple[Family, ...], Field(min_length=1)]
+    family: Annotated[tuple[WrittenFamily, ...], Field(min_length=1)]
 
 
 def load_catalogue(folder: Path | None = None) -> Catalogue:
@@ -61,24 +61,28 @@ def _read(folder: Path) -> tuple[Catalogue | None, list[Fault]]:
     if head is None:
         return None, faults
     book = _read_book(folder, faults)
-    written = [one for family in head.family for one in _read_family(folder, family.code, faults)]
+    faults += [Fault(HEAD, None, change) for change in unplaced(head.family)]
+    read = {family: _read_family(folder, family, faults) for family in dict.fromkeys(one.code for one in head.family)}
+    written = [one for materials in read.values() for one in materials]
+    unread = {family for family, materials in read.items() if not materials}
     faults += _strays(folder, head)
-    faults += faults_among(written, book, head.half_distance)
+    faults += faults_among(written, unread, book, head.half_distance)
     if faults:
         return None, faults
     made = (one.material.made(one.family, book, head.half_distance) for one in written)
-    return Catalogue(head.version, {material.code: material for material in made}, head.family), []
+    return Catalogue(head.version, {material.code: material for material in made}, tuple(family.made() for family in head.family)), []
 
 
 def _read_book(folder: Path, faults: list[Fault]) -> CodeBook:
     paths = sorted((folder / "codes").glob("*.toml"))
-    read = [_read_form(folder, f"codes/{path.name}", CodeList, faults) for path in paths]
-    return CodeBook(tuple(listed for listed in read if listed))
+    read = {f"codes/{path.name}": _read_form(folder, f"codes/{path.name}", CodeList, faults) for path in paths}
+    faults += [Fault(file, None, change) for file, listed in read.items() if listed for change in malformed(listed)]
+    return CodeBook(tuple(listed for listed in read.values() if listed))
 
 
 def _read_family(folder: Path, family: str, faults: list[Fault]) -> list[Written]:
     file = f"materials/{family}.toml"
-    written = _read_form(folder, file, WrittenFamily, faults)
+    written = _read_form(folder, file, WrittenMaterials, faults)
     return [Written(file, family, material) for material in written.material] if written else []
 
 
@@ -98,7 +102,11 @@ def _read_form(folder: Path, file: str, form: type[Form], faults: list[Fault]) -
         content = tomllib.loads((folder / file).read_text(encoding="utf-8"), parse_float=Decimal)
         return form.model_validate(content)
     except ValidationError as refused:
-        faults += [_fault_of_form(file, content, error) for error in refused.errors()]
+        errors = refused.errors()
+        real = [
+            error for error in errors if error["type"] != "too_short"
+        ] or errors  # refused entries are not counted again as missing ones
+        faults += [_fault_of_form(file, content, error) for error in real]
     except OSError as missing:
         faults.append(Fault(file, None, f"the file cannot be read: {missing.strerror}"))
     except UnicodeDecodeError:

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from contracts.topics import STANDING_PARTITIONS
+
 SpecialRegime = Literal["bien_priorizado", "hidrobiologico"]
 
 
@@ -20,6 +22,8 @@ def _number(figure: Decimal) -> int | float:
 Number = Annotated[Decimal, PlainSerializer(_number, return_type=int | float, when_used="json")]
 Figure = Annotated[Number, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
+FamilyCode = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Partition = Annotated[int, Field(ge=0, lt=STANDING_PARTITIONS)]
 MaterialCode = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
 
 
@@ -97,7 +101,8 @@ class Material(Entry):
 
 
 class Family(Entry):
-    """Materials that are traded and matched together."""
+    """Materials that are traded and matched together. partition: where, on `ayni.standing`."""
 
-    code: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    code: FamilyCode
     names: Names
+    partition: Partition

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -27,6 +28,7 @@ from services.matching.settings import MatchingSettings
 from services.notifications import app as notifications
 from services.notifications.settings import NotificationsSettings
 
+ROLES = (OWNER, listings.NAME, matching.NAME, notifications.NAME)
 MIGRATIONS = (BUS, listings.MIGRATIONS, matching.MIGRATIONS, notifications.MIGRATIONS)
 
 
@@ -54,9 +56,9 @@ async def is_new(admin_dsn: str) -> bool:
     return await current_revision(admin_dsn, listings.MIGRATIONS) is None
 
 
-def build_exchange(admin_dsn: str, secrets: Secrets) -> Exchange:
-    """The parts with the shipped catalogue, and the view of them that the terminal shows."""
-    parts, buses = build_parts(admin_dsn, secrets, load_catalogue())
+def build_exchange(admin_dsn: str, secrets: Secrets, catalogue: Catalogue) -> Exchange:
+    """The parts, and the view of them that the terminal shows."""
+    parts, buses = build_parts(admin_dsn, secrets, catalogue)
     apps = {part.name: AsgiPart(part.app) for part in parts}
     showcase = Showcase(apps["listings"], apps["notifications"], secrets.internal_token)
     return Exchange(parts, buses, showcase.settle, showcase.matched)
@@ -88,10 +90,13 @@ def build_parts(admin_dsn: str, secrets: Secrets, catalogue: Catalogue, clock: C
     return [*(Part(name, app) for name, app in inner.items()), Part("gateway", gateway_app)], list(buses.values())
 
 
-EMBEDDED = Composition(
-    roles=(OWNER, listings.NAME, matching.NAME, notifications.NAME),
-    is_new=is_new,
-    prepare=prepare_database,
-    build=build_exchange,
-    load_sample=load_sample,
-)
+def embedded(folder: Path | None = None) -> Composition:
+    """The embedded exchange with the catalogue of a folder, and no sample market; None: the shipped one. Raises CatalogueError."""
+    catalogue = load_catalogue(folder)
+    return Composition(
+        roles=ROLES,
+        is_new=is_new,
+        prepare=prepare_database,
+        build=lambda dsn, secrets: build_exchange(dsn, secrets, catalogue),
+        load_sample=load_sample if folder is None else None,
+    )

@@ -56,7 +56,7 @@ class Rulebook:
         return buckets_of_want([entry.material for entry in fact.accepts], self.catalogue)
 
     def partitions_of(self, fact: OfferFact | WantFact) -> set[int]:
-        return {partition_of(bucket) for bucket in self.buckets_of(fact)}
+        return {partition_of(bucket, self.catalogue) for bucket in self.buckets_of(fact)}
 
     def receipt(self, offer: OfferFact, want: WantFact) -> Receipt:
         """Whether the law lets this want receive this offer: the paper that is missing, or the evidence that it rests on."""

@@ -102,7 +102,8 @@ class Market:
 
     def buckets_of(self, fact: Fact) -> list[str]:
         """The listing's buckets that are matched on this partition."""
-        return sorted(bucket for bucket in self.rulebook.buckets_of(fact) if partition_of(bucket) == self.partition)
+        catalogue = self.rulebook.catalogue
+        return sorted(bucket for bucket in self.rulebook.buckets_of(fact) if partition_of(bucket, catalogue) == self.partition)
 
     def _index(self, bucket: str) -> Index:
         if bucket not in self.indexes:

@@ -69,11 +69,11 @@ def _want_fact(rules: Rules, want: Want, holder: public.Holder) -> public.WantFa
 def _routed(rules: Rules, event: type[Event], listing: Offer | Want, holder: public.Holder, now: datetime) -> tuple[Event, list[Route]]:
     """The event, once for everybody and once a partition that it concerns or ever concerned (design.md, Routing)."""
     if isinstance(listing, Offer):
-        listing.partitions = [partition_of(bucket_of_offer(listing.material, rules.catalogue))]
+        listing.partitions = [partition_of(bucket_of_offer(listing.material, rules.catalogue), rules.catalogue)]
         fact: public.OfferFact | public.WantFact = _offer_fact(rules, listing, holder)
         topic = OFFERS
     else:
-        concerned = {partition_of(bucket) for bucket in buckets_of_want(listing.codes, rules.catalogue)}
+        concerned = {partition_of(bucket, rules.catalogue) for bucket in buckets_of_want(listing.codes, rules.catalogue)}
         listing.partitions = sorted(concerned | set(listing.partitions))
         fact, topic = _want_fact(rules, listing, holder), WANTS
     routes = [*(Route(STANDING, number) for number in listing.partitions), Route(topic)]
@@ -123,7 +123,7 @@ async def tell_deal(
         answered_by=deal.answered_by,
         had_accepted=had_accepted,
     )
-    partition = partition_of(bucket_of_offer(deal.material, rules.catalogue))
+    partition = partition_of(bucket_of_offer(deal.material, rules.catalogue), rules.catalogue)
     await record(session, _event(event, str(deal.id), deal.version, fact, now), [Route(STANDING, partition), Route(DEALS)])
 
 

@@ -19,12 +19,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from contracts.catalogue import load_catalogue
 from infra.embedded.composition import Secrets
-from infra.embedded.parts import EMBEDDED, build_parts, prepare_database
+from infra.embedded.parts import ROLES, build_parts, prepare_database
 from kit.telemetry import configure_logging
 from tests.e2e.people import joining, offer_body, want_body
 
 LAST = "hear pe.ayni.match.proposed.v1"
-SECRETS = Secrets(dict.fromkeys(EMBEDDED.roles, "secret"), "internal-token-of-a-test", "token-secret-of-a-test-that-is-long-enough")
+SECRETS = Secrets(dict.fromkeys(ROLES, "secret"), "internal-token-of-a-test", "token-secret-of-a-test-that-is-long-enough")
 
 
 class Heard(SpanProcessor):
