@@ -73,7 +73,7 @@ async def answer(
 async def remember(pool: asyncpg.Pool[asyncpg.Record], ownership: Ownership, pair: PairKey, kept: KeptAnswer) -> None:
     """Known to lists and telling at once, not only when the event comes."""
     for market in _markets_of(ownership, pair):
-        market.keep_answer(pair, kept)
+        market.keep_reply(pair, kept)
         async with pool.acquire() as connection:
             await repository.keep_answers(connection, market.partition, [(pair, kept)])
 

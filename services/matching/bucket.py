@@ -15,6 +15,7 @@ from contracts.countries import Country, Receipt
 from contracts.listings import OfferFact, WantFact
 from contracts.quantities import kilograms, soles_per_tonne
 from contracts.routing import bucket_of_offer, buckets_of_want, partition_of
+from kit.transient import TransientError
 from services.matching.engine import OfferRow, Terms, WantRow
 
 WEIGHTS = {"material": 0.40, "quantity": 0.10, "distance": 0.15, "price": 0.25, "quality": 0.10}  # matching.md, section 3
@@ -26,12 +27,20 @@ def grade_number(grade: str | None) -> int | None:
     return None if grade is None else GRADES.index(grade)
 
 
+class NewerCatalogueError(TransientError):
+    """A listing was published by a newer catalogue than this release has: it waits for the upgrade, and what comes behind it with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rulebook:
     """The catalogue and the country's law, as matching reads them."""
 
     catalogue: Catalogue
     country: Country
+
+    def is_ahead(self, fact: object) -> bool:
+        """Whether a fact rests on a newer catalogue than this one."""
+        return isinstance(fact, OfferFact | WantFact) and fact.catalogue_version > self.catalogue.version
 
     @property
     def terms(self) -> Terms:

@@ -1,13 +1,14 @@
 """The standing market of one partition in memory: what is listed, indexed by bucket, which pairs were told, and what was answered.
 
-Pure bookkeeping, no IO. It is rebuilt from the tables when the partition is assigned, and thrown away when a commit fails.
+Pure bookkeeping, no IO. It is rebuilt from the tables when the partition is assigned. Load-bearing: the journal. Every change of a batch
+notes what stood before it, so that a batch that fails before its commit leaves no trace.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from contracts.listings import Deal, OfferFact, WantFact
@@ -18,6 +19,7 @@ from services.matching.engine import Index, Pair, Ranking, score_pair
 SideName = Literal["offer", "want"]
 PairKey = tuple[UUID, UUID]  # offer, want
 Fact = OfferFact | WantFact
+Kept = TypeVar("Kept")
 CLOSING = frozenset({"agreed", "declined", "released"})  # answers that take a pair out of the ranking
 KEEPING = CLOSING | {"offered"}  # answers that keep a told pair from lapsing
 
@@ -52,6 +54,13 @@ class KeptAnswer:
         return cls(deal.id, deal.version, deal.state, deal.accepted_by)
 
 
+def _put_back(kept: dict[PairKey, Kept], key: PairKey, before: Kept | None) -> None:
+    if before is None:
+        kept.pop(key, None)
+    else:
+        kept[key] = before
+
+
 def side_of(fact: Fact) -> SideName:
     return "offer" if isinstance(fact, OfferFact) else "want"
 
@@ -70,6 +79,15 @@ def publication(offer: OfferFact, want: WantFact) -> str:
 
 
 @dataclass(slots=True)
+class Journal:
+    """Of what the batch in hand has changed, what stood before it; None where nothing did. answers: with what the batch put there."""
+
+    facts: dict[UUID, Fact | None] = field(default_factory=dict)
+    told: dict[PairKey, Told | None] = field(default_factory=dict)
+    answers: dict[PairKey, tuple[KeptAnswer | None, KeptAnswer]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Market:
     """One partition. facts: every listing ever heard of here, by its last event; only published ones are in an index."""
 
@@ -80,6 +98,27 @@ class Market:
     told: dict[PairKey, Told] = field(default_factory=dict)
     answers: dict[PairKey, KeptAnswer] = field(default_factory=dict)
     pairs_of: dict[UUID, set[PairKey]] = field(default_factory=lambda: defaultdict(set))
+    journal: Journal = field(default_factory=Journal)
+
+    def begin_batch(self) -> None:
+        """From here on, `undo` leads back to here."""
+        self.journal = Journal()
+
+    def undo(self) -> None:
+        """The batch in hand never was."""
+        journal, self.journal = self.journal, Journal()
+        for id, fact in journal.facts.items():
+            self._leave_indexes(id)
+            if fact is None:
+                self.facts.pop(id, None)
+            else:
+                self.take(fact)
+        for key, told in journal.told.items():
+            _put_back(self.told, key, told)
+        for key, (before, put) in journal.answers.items():
+            if self.answers.get(key) is put:
+                _put_back(self.answers, key, before)
+        self.journal = Journal()
 
     def has_passed(self, fact: Fact) -> bool:
         """Invariant 3: a version that is not newer than what stands changes nothing."""
@@ -88,9 +127,9 @@ class Market:
 
     def take(self, fact: Fact) -> None:
         """A listing as its newest event says: into its buckets' indexes if published, else out of them."""
+        self.journal.facts.setdefault(fact.id, self.facts.get(fact.id))
         self.facts[fact.id] = fact
-        for index in self.indexes.values():
-            index.remove(fact.id)
+        self._leave_indexes(fact.id)
         if fact.state != "published":
             return
         for bucket in self.buckets_of(fact):
@@ -99,6 +138,10 @@ class Market:
                 index.put_offer(self.rulebook.offer_row(fact))
             else:
                 index.put_want(self.rulebook.want_row(fact, bucket))
+
+    def _leave_indexes(self, id: UUID) -> None:
+        for index in self.indexes.values():
+            index.remove(id)
 
     def buckets_of(self, fact: Fact) -> list[str]:
         """The listing's buckets that are matched on this partition."""
@@ -111,6 +154,7 @@ class Market:
         return self.indexes[bucket]
 
     def keep_told(self, key: PairKey, told: Told) -> None:
+        self.journal.told.setdefault(key, self.told.get(key))
         self.told[key] = told
         self._relate(key)
 
@@ -119,9 +163,16 @@ class Market:
         known = self.answers.get(key)
         if known is not None and known.version > answer.version:
             return False
+        before, _ = self.journal.answers.get(key, (known, answer))
+        self.journal.answers[key] = (before, answer)
         self.answers[key] = answer
         self._relate(key)
         return True
+
+    def keep_reply(self, key: PairKey, answer: KeptAnswer) -> None:
+        """What listings replied to a call stands, whatever becomes of the batch in hand."""
+        if self.keep_answer(key, answer):
+            del self.journal.answers[key]
 
     def _relate(self, key: PairKey) -> None:
         for listing in key:

@@ -1,6 +1,7 @@
 """Who owns which partition: taken by raising its epoch before its market is rebuilt (design.md, Fencing).
 
-Load-bearing: the order. Epoch first, then the rebuild reads; so whatever a former owner could still commit is committed, and read.
+Load-bearing: the order. Epoch first, then the rebuild reads; so whatever a former owner could still commit is committed, and read. A
+process that cannot tell whether its own commit came through is a former owner too: it takes the partition anew.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ import asyncpg
 import structlog
 
 from kit.bus import TopicPartition
-from services.matching.bucket import Rulebook
-from services.matching.market import Market
+from services.matching.bucket import NewerCatalogueError, Rulebook
+from services.matching.market import Fact, Market
 from services.matching.repository import stored_market
 
 log = structlog.get_logger()
 PATIENCE_SECONDS = 1.0  # how long an effect of the former owner may finish before its backend is ended
+FACTS_AT_ONCE = 200  # go into an index between two turns of the loop, which has heartbeats to send
 RAISE = """
 insert into partition_owner as mine (partition, epoch, address, is_ready) values ($1, 1, $2, false)
 on conflict (partition) do update set epoch = mine.epoch + 1, address = excluded.address, is_ready = false
 returning epoch
 """
+READY = "update partition_owner set is_ready = true where partition = $1 and epoch = $2"
+IS_MINE = "select epoch = $2 and address = $3 from partition_owner where partition = $1"
 
 
 class Ownership:
@@ -36,8 +40,12 @@ class Ownership:
         self.has_changed = asyncio.Condition()
 
     async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
+        """Owns them all. A market that a newer catalogue made is left alone: its records wait, and those of other partitions do not."""
         for number in sorted(one.partition for one in partitions):
-            await self.take(number)
+            try:
+                await self.take(number)
+            except NewerCatalogueError as error:
+                log.warning("a partition waits for an upgrade", partition=number, cause=str(error))
 
     async def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         """Its market stays in memory: if the row still has our epoch when the partition comes back, nobody has written since."""
@@ -47,43 +55,41 @@ class Ownership:
                 self._resting[number] = market
         await self.wake()
 
-    async def take(self, partition: int) -> None:
+    async def take(self, partition: int) -> Market:
         """Owns the partition and its market, whoever had it before."""
         resting = self._resting.pop(partition, None)
-        if resting is not None and await self._is_still_mine(partition):
-            self.markets[partition] = resting
-        else:
+        if resting is None or not await self._is_still_mine(partition):
             self.epochs[partition] = await raise_epoch(self.pool, partition, self.address)
-            await self.rebuild(partition)
+            resting = await self._rebuilt(partition)
+        self.markets[partition] = resting
         await self.wake()
+        return resting
 
     async def _is_still_mine(self, partition: int) -> bool:
-        query = "select epoch = $2 and address = $3 from partition_owner where partition = $1"
-        return bool(await self.pool.fetchval(query, partition, self.epochs.get(partition, 0), self.address))
+        return bool(await self.pool.fetchval(IS_MINE, partition, self.epochs.get(partition, 0), self.address))
 
-    async def rebuild(self, partition: int) -> Market:
+    async def _rebuilt(self, partition: int) -> Market:
         """The market from its own tables; then reads may be answered from it."""
         market = Market(partition, self.rulebook)
         async with self.pool.acquire() as connection:
             stored = await stored_market(connection, partition)
-            for fact in stored.facts:
-                market.take(fact)
+            await _fill(market, stored.facts)
             for key, told in stored.told.items():
                 market.keep_told(key, told)
             for pair, answer in stored.answers.items():
                 market.keep_answer(pair, answer)
-            query = "update partition_owner set is_ready = true where partition = $1 and epoch = $2"
-            await connection.execute(query, partition, self.epochs[partition])
-        self.markets[partition] = market
+            market.begin_batch()
+            await connection.execute(READY, partition, self.epochs[partition])
         return market
 
     def spoil(self, partition: int) -> None:
-        """What is in memory is no longer what is committed: the next use rebuilds it."""
+        """Whether what is in memory was committed, nobody knows: the next use takes the partition anew."""
         self.markets.pop(partition, None)
+        self._resting.pop(partition, None)
 
     async def market(self, partition: int) -> Market:
-        """The market of an owned partition, rebuilt if it was spoilt."""
-        return self.markets.get(partition) or await self.rebuild(partition)
+        """The market of an owned partition, taken anew if it was spoilt."""
+        return self.markets.get(partition) or await self.take(partition)
 
     def holding(self, partitions: Iterable[int]) -> list[Market] | None:
         """The markets of these partitions; None while one of them is not here, or not ready."""
@@ -96,13 +102,27 @@ class Ownership:
             self.has_changed.notify_all()
 
 
+async def _fill(market: Market, facts: Iterable[Fact]) -> None:
+    for number, fact in enumerate(facts):
+        if market.rulebook.is_ahead(fact):
+            raise NewerCatalogueError(f"listing {fact.id} rests on catalogue {fact.catalogue_version}")
+        market.take(fact)
+        if number % FACTS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
 async def raise_epoch(pool: asyncpg.Pool[asyncpg.Record], partition: int, address: str) -> int:
     """The next epoch. A former owner that holds the row longer than a second is ended: time-outs do not fire inside COPY."""
     async with pool.acquire() as connection:
         pid = connection.get_server_pid()
         raising = asyncio.ensure_future(connection.fetchval(RAISE, partition, address))
-        while not (await asyncio.wait([raising], timeout=PATIENCE_SECONDS))[0]:
-            await _end_blockers(pool, pid)
+        try:
+            while not (await asyncio.wait([raising], timeout=PATIENCE_SECONDS))[0]:
+                await _end_blockers(pool, pid)
+        except BaseException:
+            raising.cancel()  # the connection goes back to its pool with nothing running on it
+            await asyncio.wait([raising])
+            raise
         epoch: int = await raising
         return epoch
 

@@ -1,13 +1,15 @@
 """What matching does with the events of `ayni.standing`: one transaction a batch of one partition.
 
-Load-bearing: the order inside `handle`: fence, inbox, memory, tables, outbox, commit. If anything after the memory fails, the memory is
-thrown away and rebuilt from what was committed.
+Load-bearing: the order inside `_handle`: fence, inbox, memory, tables, outbox, commit. What fails before the commit is undone in memory;
+where the commit itself fails nobody knows what was committed, and the partition is taken anew.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +27,7 @@ from kit.inbox import unseen
 from kit.outbox import Route
 from kit.tracing import following
 from services.matching import repository
+from services.matching.bucket import NewerCatalogueError
 from services.matching.market import Fact, KeptAnswer, Market, PairKey
 from services.matching.ownership import Ownership
 from services.matching.repository import Point, no_point
@@ -100,16 +103,29 @@ class StandingHandler:
         self.is_fenced = True
 
     async def __call__(self, source: TopicPartition, records: Sequence[Record]) -> None:
-        """Raises FencedError where the partition was lost, ValueError for a record that cannot be read."""
-        partition = source.partition
+        """Raises FencedError where the partition was lost, NewerCatalogueError where it waits for an upgrade (what comes before that is
+        done), ValueError for a record that cannot be read, LookupError for one of a type that this release does not know."""
         events = [read_event(dict(record.headers), record.value) for record in records]
+        readable = list(takewhile(lambda event: not self.ownership.rulebook.is_ahead(event.data), events))
+        if readable:
+            await self._take(source.partition, readable)
+        if len(readable) < len(events):
+            raise NewerCatalogueError(f"{events[len(readable)].TYPE} {events[len(readable)].id} rests on a newer catalogue")
+
+    async def _take(self, partition: int, events: list[Event]) -> None:
         market = await self.ownership.market(partition)
+        market.begin_batch()
+        is_whole = False
         try:
             async with self.pool.acquire() as connection, connection.transaction():
                 await self._handle(connection, market, events)
                 await self.at("before_commit")
+                is_whole = True
         except BaseException:
-            self.ownership.spoil(partition)
+            if is_whole:
+                self.ownership.spoil(partition)
+            else:
+                market.undo()
             raise
         await self.ownership.wake()
 
@@ -124,6 +140,7 @@ class StandingHandler:
             if event.id in new:
                 with telemetry.correlated(event.correlation_id), following(event.traceparent, f"match {event.TYPE}"):
                     react(market, event, effects, self.clock)
+                await asyncio.sleep(0)  # ranking takes the processor: between two listings others have their turn
         await self._write(connection, market, effects)
 
     async def _fence(self, connection: repository.Connection, partition: int) -> None:

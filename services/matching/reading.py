@@ -15,7 +15,7 @@ from contracts.listings import OfferFact, WantFact
 from contracts.matching import Match
 from services.matching.engine import FACTORS, Pair, Ranking
 from services.matching.market import CLOSING, Fact, Market, PairKey, pair_key, side_of
-from services.matching.match import ANSWERED, LAW, shown
+from services.matching.match import ANSWERED, LAW, match_state, shown
 from services.matching.telling import both
 
 Key = tuple[float, float, str]  # as they are ordered
@@ -75,19 +75,19 @@ def _remembered(markets: list[Market], fact: Fact, state: str, least: float) -> 
     """From what was answered or told: such pairs may have left the index long ago."""
     for market in markets:
         for pair in market.pairs_of.get(fact.id, ()):
-            is_it = market.answer_state(pair) == state if state in ANSWERED else has_lapsed(market, pair)
-            if not is_it or not all(id in market.facts for id in pair):
+            if not is_remembered(market, pair):
                 continue
-            scored = market.score(*both(market, pair))
-            if scored.score >= least:
+            offer, want = both(market, pair)
+            scored = market.score(offer, want)
+            if match_state(market, offer, want, scored.closed) == state and scored.score >= least:
                 counterpart = pair[1] if pair[0] == fact.id else pair[0]
                 yield Entry(_key_of(scored, counterpart), pair, market, scored)
 
 
-def has_lapsed(market: Market, pair: PairKey) -> bool:
-    """Whether a told pair is closed now, with nothing answered."""
+def is_remembered(market: Market, pair: PairKey) -> bool:
+    """Whether a pair was answered, or told and then lapsed; of such a pair both listings are known."""
     told = market.told.get(pair)
-    return told is not None and told.is_lapsed and market.answer_state(pair) is None
+    return all(id in market.facts for id in pair) and (market.answer_state(pair) is not None or (told is not None and told.is_lapsed))
 
 
 def behind(found: Iterable[Entry], last: Key | None) -> Iterator[Entry]:

@@ -5,7 +5,7 @@ Load-bearing: `fence`. An effect commits only while its process owns the partiti
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
@@ -36,9 +36,9 @@ async def fence(connection: Connection, partition: int, epoch: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One partition, as its tables have it."""
+    """One partition, as its tables have it. facts: to be gone through once; each is read when its turn comes."""
 
-    facts: list[Fact]
+    facts: Iterable[Fact]
     told: dict[PairKey, Told]
     answers: dict[PairKey, KeptAnswer]
 
@@ -49,7 +49,7 @@ async def stored_market(connection: Connection, partition: int) -> Stored:
     told = await connection.fetch("select * from told_pairs where partition = $1", partition)
     answers = await connection.fetch("select * from answers where partition = $1", partition)
     return Stored(
-        [FACTS[row["side"]].model_validate_json(row["fact"]) for row in standing],
+        (FACTS[row["side"]].model_validate_json(row["fact"]) for row in standing),
         {
             (row["offer_id"], row["want_id"]): Told(row["version"], row["state"] == "lapsed", row["holder_told"], row["seeker_told"])
             for row in told
