@@ -12,7 +12,6 @@ from uuid import UUID
 
 from contracts.envelope import Event
 from contracts.listings import DealEvent, OfferFact, WantFact
-from contracts.routing import partition_of
 from services.matching.bucket import Rulebook
 from tests.reference.scorer import Verdict, judge, ranked
 
@@ -55,7 +54,7 @@ class History:
             self._settle({pair} & self._ever_told())
 
     def _buckets_of(self, fact: Any) -> list[str]:
-        return [bucket for bucket in self.rulebook.buckets_of(fact) if partition_of(bucket) == self.partition]
+        return [bucket for bucket in self.rulebook.buckets_of(fact) if self.rulebook.catalogue.partitions[bucket] == self.partition]
 
     def _ever_told(self) -> set[Pair]:
         return {pair for pair, _, _ in self._known}

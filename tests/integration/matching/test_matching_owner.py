@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 
 from contracts.listings import OfferFact
-from contracts.routing import partition_of
 from contracts.topics import STANDING, dead_letters_of
 from kit.bus import Message, TopicPartition
 from services.matching.bucket import Rulebook
@@ -33,7 +32,7 @@ from tests.unit.matching.trading import (
     withdrawn,
 )
 
-TEXTILE, METAL = partition_of("textile"), partition_of("metal")
+TEXTILE, METAL = CATALOGUE.partitions["textile"], CATALOGUE.partitions["metal"]
 
 
 def assert_equal(found: Market, expected: Market) -> None:

@@ -9,14 +9,13 @@ from time import monotonic
 import pytest
 
 from contracts.envelope import Event
-from contracts.routing import partition_of
 from services.matching.ownership import PATIENCE_SECONDS
 from tests.integration.matching.owners import Owner, Stall, Standing
-from tests.unit.matching.trading import HOLDER, event_of, offer, want
+from tests.unit.matching.trading import CATALOGUE, HOLDER, event_of, offer, want
 
 PLACES = ("before_fence", "inside_copy", "before_commit")
 HOLDING = PLACES[1:]  # here the stalled owner holds its row of partition_owner
-TEXTILE = partition_of("textile")
+TEXTILE = CATALOGUE.partitions["textile"]
 
 
 async def stalled_and_followed(standing: Standing, place: str, *, is_fenced: bool) -> tuple[Owner, Owner, Event, Event]:

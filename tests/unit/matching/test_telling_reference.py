@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from contracts.envelope import Event
 from contracts.listings import OfferFact
 from contracts.matching import MatchFact, MatchLapsed, MatchProposed
-from contracts.routing import partition_of
 from services.matching.market import Market, PairKey
 from services.matching.reactions import Effects, react
 from tests.reference.telling import TOLD_FROM, History
-from tests.unit.matching.trading import NOW, RULEBOOK, event_of, offer, some_history, some_offer, some_want, want
+from tests.unit.matching.trading import CATALOGUE, NOW, RULEBOOK, event_of, offer, some_history, some_offer, some_want, want
 
 RANDOMS = st.builds(Random, st.integers(0, 2**32))
-TEXTILE, METAL, RUBBER, PACKAGING = map(partition_of, ("textile", "metal", "rubber", "packaging"))
+TEXTILE, METAL, RUBBER, PACKAGING = (CATALOGUE.partitions[family] for family in ("textile", "metal", "rubber", "packaging"))
 Told = Counter[tuple[PairKey, UUID]]
 
 

@@ -30,7 +30,6 @@ from contracts.listings import (
     WantPublished,
     WantWithdrawn,
 )
-from contracts.routing import partition_of
 from kit.ids import new_id
 from services.matching.bucket import Rulebook
 
@@ -256,6 +255,6 @@ def _some_answer(random: Random, facts: list[Fact], deals: dict[tuple[UUID, UUID
 def partitions_of(event: Event) -> set[int]:
     """Where listings sends an event now (a want's former partitions are the sender's business)."""
     if isinstance(event.data, DealFact):
-        return {partition_of(CATALOGUE.materials[event.data.material].family)}
+        return {CATALOGUE.partitions[CATALOGUE.materials[event.data.material].family]}
     assert isinstance(event.data, OfferFact | WantFact)
     return RULEBOOK.partitions_of(event.data)
