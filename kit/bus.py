@@ -7,6 +7,7 @@ not ours, put a key into the same partition. What one server cannot do is not in
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -69,6 +70,10 @@ class TopicMismatchError(RuntimeError):
     """A topic exists with another number of partitions: keys would move, and order with them."""
 
 
+class PublisherFencedError(RuntimeError):
+    """Another process has opened the publisher of this name since: this one can publish no more, and what it had not finished is void."""
+
+
 class CommitFailedError(RuntimeError):
     """A commit for partitions that this member does not own (any more). Their records come again, to their owner."""
 
@@ -117,6 +122,13 @@ class Consumer(Protocol):
         """What this member believes to own now."""
 
 
+class Publish(Protocol):
+    """What publishes."""
+
+    async def __call__(self, batch: Sequence[Message], *, connection: asyncpg.Connection[asyncpg.Record] | None = None) -> None:
+        """See Bus.publish."""
+
+
 class Bus(Protocol):
     """Publishing, consuming, browsing."""
 
@@ -134,6 +146,12 @@ class Bus(Protocol):
         """All of the batch, in its order in each partition; returns when it is durable (on a joined connection: when that commits).
 
         Raises UnknownTopicError. After any other error some of it may have been published."""
+
+    def publisher(self, name: str) -> AbstractAsyncContextManager[Publish]:
+        """The one publisher of that name. From when it is open, nothing of an earlier one is published any more, wherever that one runs
+        and however long it stood still: its calls raise PublisherFencedError, or fail with the connection that they join.
+
+        A batch is read whole or not at all. After an error it is spent: leave the block, and open it anew."""
 
     def consumer(self, group: str, topics: Sequence[str], listener: Listener | None = None) -> Consumer:
         """A new member, not started."""

@@ -1,8 +1,9 @@
 """The relay: unsent outbox rows to the bus, in id order, one relay a service (invariant 1, and "Order" in design.md).
 
 Load-bearing: rows are found by `sent_at is null`, never by `id > last` (ids are taken before commit, so a lower one may appear later), and
-everything happens on the connection that holds the service's lock. When that connection is gone, so is the open transaction; a bus
-that does not join the transaction has to fence its stalled producer itself.
+everything happens on the connection that holds the service's lock, in this order: lock, publisher, rows. A successor has the lock only
+after this connection is gone, and with it the open transaction; where the bus does not join that, the rows were read by the lock's own
+connection after the publisher was opened, so a successor opens a later one, which fences it before it can publish what it had read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import asyncpg
 import structlog
 from prometheus_client import Counter, Gauge
 
-from kit.bus import Bus, Message
+from kit.bus import Bus, Message, Publish
 from kit.tracing import sending
 from kit.transient import backoff_seconds, is_transient
 
@@ -90,16 +91,16 @@ class Relay:
             await connection.execute(_END_A_STALLED_HOLDER, self._lock, self._stalled_seconds)
             self._recovered()
             await asyncio.sleep(self._poll_seconds)
-        log.info("relay.leads", service=self._service)
-        async with self._listening(connection):
-            await self._relay(connection)
+        async with self._bus.publisher(self._lock) as publish, self._listening(connection):
+            log.info("relay.leads", service=self._service)
+            await self._relay(connection, publish)
 
-    async def _relay(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    async def _relay(self, connection: asyncpg.Connection[asyncpg.Record], publish: Publish) -> None:
         loop = asyncio.get_running_loop()
         next_prune = loop.time()
         while True:
             self._woken.clear()
-            sent = await self._round(connection)
+            sent = await self._round(connection, publish)
             self._recovered()
             if loop.time() >= next_prune:
                 await connection.execute(_PRUNE, self._kept_hours * 3600)
@@ -108,21 +109,21 @@ class Relay:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
 
-    async def _round(self, connection: asyncpg.Connection[asyncpg.Record]) -> int:
+    async def _round(self, connection: asyncpg.Connection[asyncpg.Record], publish: Publish) -> int:
         """One batch, published and marked; how many rows. Where the bus cannot join, no transaction stays open while it is waited for."""
         if self._bus.joins_transactions:
             async with connection.transaction():
-                return await self._send(connection)
-        return await self._send(connection)
+                return await self._send(connection, publish)
+        return await self._send(connection, publish)
 
-    async def _send(self, connection: asyncpg.Connection[asyncpg.Record]) -> int:
+    async def _send(self, connection: asyncpg.Connection[asyncpg.Record], publish: Publish) -> int:
         rows = await connection.fetch(_UNSENT, self._batch_size)
         OLDEST.labels(self._service).set(rows[0]["age_seconds"] if rows else 0)
         if not rows:
             return 0
         with sending(_messages(rows)) as messages:
             async with asyncio.timeout(self._publish_seconds):
-                await self._bus.publish(messages, connection=connection)
+                await publish(messages, connection=connection)
         await connection.execute(_MARK, [row["id"] for row in rows])
         SENT.labels(self._service).inc(len(rows))
         return len(rows)

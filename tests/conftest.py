@@ -1,4 +1,4 @@
-"""What every suite shares: a PostgreSQL server for the session, an empty database for a test."""
+"""What every suite shares: a PostgreSQL server and a Kafka broker for the session, an empty database for a test."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from infra.embedded.postgres import Postgres
+from infra.kafka import KafkaCluster
 
 
 @contextmanager
@@ -46,6 +47,17 @@ async def postgres_server() -> AsyncIterator[str]:
             yield await server.start()
         finally:
             await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def kafka_servers() -> AsyncIterator[str]:
+    """One broker, for every test that makes topics and groups of its own; whoever kills brokers starts a cluster of their own."""
+    with _open_folder() as folder:
+        cluster = KafkaCluster(folder)
+        try:
+            yield await cluster.start()
+        finally:
+            await cluster.stop()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from contracts.catalogue import CatalogueError
 from infra.embedded.door import PortTakenError
 from infra.embedded.lock import FolderInUseError
-from infra.embedded.postgres import EmbeddedPostgresError
+from infra.embedded.process import OwnServerError
 from infra.sample.market import SampleError
 
 
@@ -25,7 +25,7 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (PortTakenError, 2),
     (FolderInUseError, 2),
     (ValidationError, 2),
-    (EmbeddedPostgresError, 1),
+    (OwnServerError, 1),
     (SampleError, 1),
     (CatalogueError, 1),
     (CannotError, 1),

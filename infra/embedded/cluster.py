@@ -18,6 +18,7 @@ from pathlib import Path
 from infra.embedded.account import Account
 from infra.embedded.files import write_private
 from infra.embedded.lock import held
+from infra.embedded.process import OwnServerError
 
 SUPERUSER = "postgres"
 NOTE = "where-the-data-is"
@@ -25,7 +26,7 @@ _ELSEWHERE = Path("/var/tmp")  # noqa: S108 - a folder there is used only if it 
 _PREFIX = "ayni-"
 
 
-class EmbeddedPostgresError(RuntimeError):
+class EmbeddedPostgresError(OwnServerError):
     """The server cannot run; the message says why, with the last lines of its log where there are any."""
 
 

@@ -30,3 +30,11 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+@contextmanager
+def waited_for(folder: Path) -> Iterator[None]:
+    """As `held`, but whoever comes second waits: for what is done once and then found done."""
+    with (folder / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

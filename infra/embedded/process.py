@@ -22,6 +22,11 @@ POLL_SECONDS = 0.02
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None)
 
+
+class OwnServerError(RuntimeError):
+    """A server of ours cannot run, or has ended by itself. The message says what to do."""
+
+
 Orders = Sequence[tuple[signal.Signals, float]]  # what to say, and how many seconds to wait for its effect
 
 

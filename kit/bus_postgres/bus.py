@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import asyncpg
 
-from kit.bus import Consumer, Listener, Message, Record, TopicPartition, UnknownTopicError
+from kit.bus import Consumer, Listener, Message, Publish, Record, TopicPartition, UnknownTopicError
 from kit.bus_postgres import log
 from kit.bus_postgres.consumer import PostgresConsumer
 from kit.bus_postgres.topics import partition_counts
@@ -56,6 +57,11 @@ class PostgresBus:
             return
         async with self._started().acquire() as own, own.transaction():
             await self.publish(batch, connection=own)
+
+    @asynccontextmanager
+    async def publisher(self, name: str) -> AsyncIterator[Publish]:
+        """As the port says: what it publishes joins the transaction of the connection that holds the lock, and ends with it."""
+        yield self.publish
 
     def consumer(self, group: str, topics: Sequence[str], listener: Listener | None = None) -> Consumer:
         """A new member, not started."""

@@ -5,12 +5,16 @@ Also imported by bus_member.py, which runs in a process of its own: `specificati
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import asyncpg
+from aiokafka import AIOKafkaProducer
 
 from kit.bus import Bus, Message, Topic
+from kit.bus_kafka import KafkaBus, KafkaTimeouts
+from kit.bus_kafka import ensure_topics as ensure_kafka_topics
 from kit.bus_postgres import PostgresBus, ensure_topics
 
 
@@ -57,7 +61,41 @@ class PostgresAdapter:
             await connection.close()
 
 
+class KafkaAdapter:
+    """A cluster of real brokers."""
+
+    def __init__(self, servers: str, session_timeout_seconds: float) -> None:
+        """`servers`: as a client is told."""
+        self._servers = servers
+        self._vain: AIOKafkaProducer | None = None
+        self._turn = asyncio.Lock()
+        self.specification = {"adapter": "kafka", "servers": servers, "session_timeout_seconds": session_timeout_seconds}
+
+    async def make_topic(self, topic: Topic) -> None:
+        """As `ayni topics apply` does."""
+        await ensure_kafka_topics(self._servers, [topic])
+
+    async def publish_in_vain(self, _: Bus, batch: Sequence[Message]) -> None:
+        """In a transaction that is aborted when the broker has all of it."""
+        async with self._turn:
+            if self._vain is None:
+                self._vain = AIOKafkaProducer(bootstrap_servers=self._servers, transactional_id=f"vain.{id(self)}")
+                await self._vain.start()
+            await self._vain.begin_transaction()
+            for one in batch:
+                await self._vain.send_and_wait(one.topic, one.value, one.key.encode(), one.partition)
+            await self._vain.abort_transaction()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._vain is not None:
+            await self._vain.stop()
+
+
 def open_bus(specification: dict[str, Any]) -> Bus:
     """A bus of the adapter that was specified, not started."""
     given = dict(specification)
-    return {"postgres": PostgresBus}[given.pop("adapter")](given.pop("dsn"), **given)
+    if given.pop("adapter") == "postgres":
+        return PostgresBus(given.pop("dsn"), **given)
+    session = given["session_timeout_seconds"]
+    return KafkaBus(given["servers"], timeouts=KafkaTimeouts(session, rebalance_seconds=15, request_seconds=20, send_seconds=10))

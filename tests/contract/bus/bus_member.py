@@ -13,10 +13,12 @@ import sys
 from bus_adapters import open_bus
 
 from kit.bus import CommitFailedError
+from kit.telemetry import configure_logging
 
 
 async def main(specification: str, group: str, topic: str) -> None:
-    """Poll once with success, commit when told."""
+    """Poll once with success, commit when told. The log goes to stderr: stdout is for the test."""
+    configure_logging()
     bus = open_bus(json.loads(specification))
     await bus.start()
     consumer = bus.consumer(group, [topic])

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from bus_adapters import BusAdapter, PostgresAdapter, open_bus
+from bus_adapters import BusAdapter, KafkaAdapter, PostgresAdapter, open_bus
 from bus_readers import MakeTopic
 
 from kit.bus import Bus, Topic
@@ -33,7 +33,15 @@ async def postgres_adapter(empty_database: str) -> PostgresAdapter:
     return PostgresAdapter(owner, as_role(empty_database, "reader"), SESSION_TIMEOUT_SECONDS)
 
 
-@pytest.fixture(params=["postgres_adapter"])
+@pytest.fixture
+async def kafka_adapter(kafka_servers: str) -> AsyncIterator[KafkaAdapter]:
+    """The session's broker; topics have names of their own."""
+    adapter = KafkaAdapter(kafka_servers, SESSION_TIMEOUT_SECONDS)
+    yield adapter
+    await adapter.stop()
+
+
+@pytest.fixture(params=["postgres_adapter", "kafka_adapter"])
 def adapter(request: pytest.FixtureRequest) -> BusAdapter:
     """Each adapter in turn."""
     return request.getfixturevalue(request.param)

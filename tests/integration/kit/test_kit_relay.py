@@ -17,7 +17,7 @@ import pytest
 from kit_shop import TOPIC, Shop
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from kit.bus import Bus, Message, Record, UnknownTopicError
+from kit.bus import Bus, Message, Publish, Record, UnknownTopicError
 from kit.bus_postgres import PostgresBus
 from kit.ids import new_id
 from kit.outbox import OUTBOX_COLUMNS, Route, outbox_values, record
@@ -202,6 +202,10 @@ class Unjoined:
         self.refusals = refusals
         self.published: list[Message] = []
         self.has_published = asyncio.Event()
+
+    @asynccontextmanager
+    async def publisher(self, _: str) -> AsyncIterator[Publish]:
+        yield self.publish
 
     async def publish(self, batch: Sequence[Message], *, connection: asyncpg.Connection) -> None:
         assert not connection.is_in_transaction()
