@@ -12,6 +12,7 @@ from infra.commands.erase import ERASE
 from infra.commands.excuses import excused
 from infra.commands.migrate import MIGRATE
 from infra.commands.run import RUN
+from infra.commands.serve import SERVE
 
 COMMANDS: tuple[Command | Group, ...] = (
     RUN,
@@ -19,6 +20,7 @@ COMMANDS: tuple[Command | Group, ...] = (
     ERASE,
     CATALOGUE,
     CONTRACTS,
+    SERVE,
 )
 
 

@@ -32,9 +32,14 @@ class PartRequest:
     deadline_seconds: float = 10
 
 
+class AnswerCutOff(ConnectionError):
+    """The part, or the way to it, broke off in the middle of an answer."""
+
+
 @dataclass(slots=True)
 class PartAnswer:
-    """The beginning of an answer; `chunks` must be read to the end, or closed. They raise TimeoutError where the part falls silent."""
+    """The beginning of an answer; its headers are as they came, those of the hop too. `chunks` must be read to the end, or closed. They
+    raise TimeoutError where the part falls silent, and AnswerCutOff, or what the part itself raised, where it breaks off."""
 
     status: int
     headers: Headers
@@ -44,8 +49,8 @@ class PartAnswer:
         """The whole body. Raises Unavailable where it does not come to its end."""
         try:
             return b"".join([chunk async for chunk in self.chunks])
-        except TimeoutError:
-            raise Unavailable("the part behind this path fell silent in the middle of its answer") from None
+        except (TimeoutError, AnswerCutOff):
+            raise Unavailable("the part behind this path broke off in the middle of its answer") from None
 
 
 class Part(Protocol):

@@ -13,9 +13,12 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import structlog
 
 from infra.embedded.postgres import Postgres
 from infra.kafka import KafkaCluster
+
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])  # rich ones take seconds
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from contracts.catalogue import CatalogueError
+from infra.distributed.secrets import SampleSecretError
 from infra.embedded.door import PortTakenError
 from infra.embedded.lock import FolderInUseError
 from infra.embedded.process import OwnServerError
@@ -25,6 +26,7 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (PortTakenError, 2),
     (FolderInUseError, 2),
     (ValidationError, 2),
+    (SampleSecretError, 2),
     (OwnServerError, 1),
     (SampleError, 1),
     (CatalogueError, 1),

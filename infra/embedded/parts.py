@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 from pydantic import SecretStr
 
 from contracts.catalogue import Catalogue, load_catalogue
-from contracts.topics import TOPICS
 from gateway.app import create_app as create_gateway
 from gateway.settings import GatewaySettings
+from infra.database import ROLES, is_new, prepare_database, role_dsn
 from infra.embedded.composition import Composition, Exchange, Part, Secrets
 from infra.embedded.showcase import Showcase
 from infra.sample.load import load_sample
-from kit.bus import Bus, Topic
-from kit.bus_postgres import MIGRATIONS as BUS
-from kit.bus_postgres import PostgresBus, ensure_topics
+from kit.bus import Bus
+from kit.bus_postgres import PostgresBus
 from kit.clock import Clock, system_clock
 from kit.forwarding import AsgiPart
-from kit.migrations import OWNER, current_revision, ensure_roles, migrate
 from services.listings import app as listings
 from services.listings.settings import ListingsSettings
 from services.matching import app as matching
@@ -28,32 +24,9 @@ from services.matching.settings import MatchingSettings
 from services.notifications import app as notifications
 from services.notifications.settings import NotificationsSettings
 
-ROLES = (OWNER, listings.NAME, matching.NAME, notifications.NAME)
-MIGRATIONS = (BUS, listings.MIGRATIONS, matching.MIGRATIONS, notifications.MIGRATIONS)
 
-
-def role_dsn(admin_dsn: str, role: str, password: str) -> str:
-    """The same server and database, as another role."""
-    found = urlsplit(admin_dsn)
-    return urlunsplit(found._replace(netloc=f"{role}:{password}@{found.netloc.rpartition('@')[2]}"))
-
-
-async def prepare_database(admin_dsn: str, secrets: Secrets) -> None:
-    """Roles, schemas, topics: as this release wants them. Idempotent."""
-    await ensure_roles(admin_dsn, secrets.passwords)
-    owner = role_dsn(admin_dsn, OWNER, secrets.passwords[OWNER])
-    for part in MIGRATIONS:
-        await migrate(owner, part)
-    connection = await asyncpg.connect(owner)
-    try:
-        await ensure_topics(connection, [Topic(one.name, one.partitions, one.retention_hours, one.is_compacted) for one in TOPICS])
-    finally:
-        await connection.close()
-
-
-async def is_new(admin_dsn: str) -> bool:
-    """Whether no exchange has ever been in this database."""
-    return await current_revision(admin_dsn, listings.MIGRATIONS) is None
+async def _prepare(admin_dsn: str, secrets: Secrets) -> None:
+    await prepare_database(admin_dsn, secrets.passwords)
 
 
 def build_exchange(admin_dsn: str, secrets: Secrets, catalogue: Catalogue) -> Exchange:
@@ -96,7 +69,7 @@ def embedded(folder: Path | None = None) -> Composition:
     return Composition(
         roles=ROLES,
         is_new=is_new,
-        prepare=prepare_database,
+        prepare=_prepare,
         build=lambda dsn, secrets: build_exchange(dsn, secrets, catalogue),
         load_sample=load_sample if folder is None else None,
     )

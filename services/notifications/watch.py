@@ -27,14 +27,19 @@ class Watch:
     def __init__(self, pool: Pool, poll_seconds: float) -> None:
         self._pool, self._poll_seconds = pool, poll_seconds
         self.position = 0
-        self._raised = asyncio.Event()
+        self._raised, self._is_released = asyncio.Event(), False
 
     async def beyond(self, position: int, seconds: float) -> None:
-        """Returns when something is behind the position, or the time is over."""
+        """Returns when something is behind the position, the time is over, or this part is about to stop."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.position <= position:
+                while self.position <= position and not self._is_released:
                     await self._raised.wait()
+
+    def release(self) -> None:
+        """Nobody waits any more: who does is told that there is nothing, and asks again whoever serves then."""
+        self._is_released = True
+        self._wake()
 
     async def run(self) -> None:
         """Until cancelled; a lost connection is made anew."""
@@ -63,5 +68,8 @@ class Watch:
     def _raise_to(self, position: int) -> None:
         if position > self.position:
             self.position = position
-            self._raised.set()
-            self._raised = asyncio.Event()
+            self._wake()
+
+    def _wake(self) -> None:
+        raised, self._raised = self._raised, asyncio.Event()
+        raised.set()

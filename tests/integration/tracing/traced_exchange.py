@@ -18,8 +18,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from contracts.catalogue import load_catalogue
+from infra.database import ROLES, prepare_database
 from infra.embedded.composition import Secrets
-from infra.embedded.parts import ROLES, build_parts, prepare_database
+from infra.embedded.parts import build_parts
 from kit.telemetry import configure_logging
 from tests.e2e.people import joining, offer_body, want_body
 
@@ -43,7 +44,7 @@ async def main(admin_dsn: str) -> list[dict[str, Any]]:
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     provider.add_span_processor(heard)
     trace.set_tracer_provider(provider)
-    await prepare_database(admin_dsn, SECRETS)
+    await prepare_database(admin_dsn, SECRETS.passwords)
     parts, buses = build_parts(admin_dsn, SECRETS, load_catalogue())
     async with AsyncExitStack() as stack:
         for bus in buses:

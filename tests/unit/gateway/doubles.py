@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,11 +13,11 @@ from typing import Annotated, Any
 import httpx
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.types import Message, Scope
+from starlette.types import ASGIApp, Message, Scope
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from kit.forwarding import AsgiPart
+from kit.forwarding import AsgiPart, Part
 from kit.identity import INTERNAL_ONLY
 from kit.ids import new_id
 from kit.pagination import cursor
@@ -268,10 +268,12 @@ class Exchange:
     app: FastAPI
 
     @classmethod
-    def make(cls, **settings: Any) -> Exchange:
+    def make(cls, reached: Callable[[str, ASGIApp], Part] = lambda _, app: AsgiPart(app), **settings: Any) -> Exchange:
+        """reached: how the gateway calls a part, by its name and app."""
         market, feed, clock = Market(), Feed(), StoppedClock()
-        parts = {"listings": AsgiPart(market.listings), "matching": AsgiPart(market.matching), "notifications": AsgiPart(feed.app)}
+        apps = {"listings": market.listings, "matching": market.matching, "notifications": feed.app}
         known = {"token_secret": SECRET, "internal_token": INTERNAL_TOKEN} | settings
+        parts = {name: reached(name, app) for name, app in apps.items()}
         return cls(market, feed, clock, create_app(GatewaySettings.model_validate(known), parts, clock))
 
     def client(self, *, is_signed_in: bool = True, address: str = "192.0.2.1") -> httpx.AsyncClient:

@@ -1,0 +1,38 @@
+"""Refuses secrets that are none: what somebody copied from an example, and what can be guessed.
+
+Load-bearing: nothing starts without having passed here, so a system that was set up in a hurry is down, not open.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+LEAST_CHARACTERS = 16
+LEAST_DISTINCT = 8
+OF_EXAMPLES = re.compile(r"change|sample|example|secret|password|default|replace|placeholder|123456|qwerty", re.IGNORECASE)
+
+
+class SampleSecretError(ValueError):
+    """A secret that others know, or can guess. The message names the setting, never the value."""
+
+
+def check_secrets(settings: BaseModel) -> None:
+    """Raises SampleSecretError."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            _check(name, value.get_secret_value())
+
+
+def _check(name: str, secret: str) -> None:
+    if "://" in secret:
+        secret = unquote(urlsplit(secret).password or "")
+        if not secret:
+            return  # a DSN whose server asks for none, or whose password is a setting of its own
+    if OF_EXAMPLES.search(secret):
+        raise SampleSecretError(f"{name} is the value of an example: make one of your own (`sh infra/secrets.sh` makes them all)")
+    if len(secret) < LEAST_CHARACTERS or len(set(secret)) < LEAST_DISTINCT:
+        raise SampleSecretError(f"{name} can be guessed: it needs {LEAST_CHARACTERS} characters or more, made by chance")
