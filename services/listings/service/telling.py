@@ -66,15 +66,21 @@ def _want_fact(rules: Rules, want: Want, holder: public.Holder) -> public.WantFa
     return public.WantFact(**want.shown(), holder=holder, catalogue_version=rules.catalogue.version)
 
 
+def partitions_of(rules: Rules, listing: Offer | Want) -> list[int]:
+    """Where it is matched: an offer in its family's partition, a want wherever an offer for it could come from, or ever could."""
+    if isinstance(listing, Offer):
+        return [partition_of(bucket_of_offer(listing.material, rules.catalogue), rules.catalogue)]
+    concerned = {partition_of(bucket, rules.catalogue) for bucket in buckets_of_want(listing.codes, rules.catalogue)}
+    return sorted(concerned | set(listing.partitions))
+
+
 def _routed(rules: Rules, event: type[Event], listing: Offer | Want, holder: public.Holder, now: datetime) -> tuple[Event, list[Route]]:
     """The event, once for everybody and once a partition that it concerns or ever concerned (design.md, Routing)."""
+    listing.partitions = partitions_of(rules, listing)
     if isinstance(listing, Offer):
-        listing.partitions = [partition_of(bucket_of_offer(listing.material, rules.catalogue), rules.catalogue)]
         fact: public.OfferFact | public.WantFact = _offer_fact(rules, listing, holder)
         topic = OFFERS
     else:
-        concerned = {partition_of(bucket, rules.catalogue) for bucket in buckets_of_want(listing.codes, rules.catalogue)}
-        listing.partitions = sorted(concerned | set(listing.partitions))
         fact, topic = _want_fact(rules, listing, holder), WANTS
     routes = [*(Route(STANDING, number) for number in listing.partitions), Route(topic)]
     return _event(event, str(listing.id), listing.version, fact, now), routes
