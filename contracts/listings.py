@@ -41,7 +41,7 @@ LicenceKind = Literal[
 OfferState = Literal["draft", "published", "withdrawn", "lapsed", "exhausted"]
 WantState = Literal["draft", "published", "withdrawn", "lapsed", "satisfied"]
 DealState = Literal["open", "offered", "agreed", "declined", "released"]
-Weight = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, strict=True)]
 
 
 class Shape(BaseModel):

@@ -71,10 +71,10 @@ PositiveAmount = Annotated[Amount, AfterValidator(_positive)]
 
 
 def _written_time(value: Any) -> Any:
-    """Only text: a number would be read as seconds since 1970, which nobody means."""
+    """Only text that begins with a day: a number, also as text, would be read as seconds since 1970, which nobody means."""
     if isinstance(value, datetime):
         return value
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d{2}-\d{2}[Tt ]", value, re.ASCII):
         raise ValueError('write a time as text with its zone, such as "2026-11-24T09:00:00-05:00"')
     return value
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI, Request
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from contracts.catalogue import Catalogue
 from kit.bus import Bus
@@ -21,6 +22,7 @@ from kit.running import running
 from kit.tokens import Tokens
 from kit.transient import backoff_seconds, is_transient
 from kit.web import create_part, health_routes
+from services.listings.constraints import answer_breach
 from services.listings.routes import accounts, deals, imports, listings, materials, sites, snapshot
 from services.listings.rules import Rules
 from services.listings.scheduler import Scheduler
@@ -64,6 +66,7 @@ def create_app(settings: ListingsSettings, bus: Bus, catalogue: Catalogue, clock
             await engine.dispose()
 
     app = create_part(NAME, lifespan, (*ROUTERS, health_routes(_is_ready)), settings.internal_token.get_secret_value(), clock)
+    app.add_exception_handler(IntegrityError, answer_breach)
     app.state.rules, app.state.tokens = Rules(catalogue), Tokens(settings.token_secret.get_secret_value())
     return app
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationInfo, create_model, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, StrictBool, ValidationInfo, create_model, field_validator
 
 from contracts import listings as public
 from contracts.countries import DEFAULT
@@ -50,6 +51,16 @@ def _of_our_days(day: date) -> date:
 Day = Annotated[date, BeforeValidator(_written_day), AfterValidator(_of_our_days)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, strict=True, examples=[-12.0256])]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, strict=True, examples=[-76.919])]
+
+
+def _of_characters(secret: SecretStr) -> SecretStr:
+    """Half a character cannot be hashed, and a NUL is typed by nobody."""
+    if any(character == "\0" or unicodedata.category(character) == "Cs" for character in secret.get_secret_value()):
+        raise ValueError("holds something that is no character: type it anew")
+    return secret
+
+
+Password = Annotated[SecretStr, Field(max_length=128), AfterValidator(_of_characters)]
 Scope = Literal["listings:read", "listings:write", "matches:read", "matches:write", "events:read", "notices:read"]
 assert set(Scope.__args__) == set(ALL_SCOPES)  # type: ignore[attr-defined]
 
@@ -72,7 +83,7 @@ class LicenceDraft(Value):
 class Joining(Value):
     """An organisation joins, with its first site and its first person."""
 
-    tax_id: Annotated[Word, Field(examples=["20990000171"])]
+    tax_id: Annotated[Word, Field(examples=["20990000175"])]
     country: Word = DEFAULT
     name: Annotated[Line, Field(examples=["Confecciones Muestra"])]
     kind: public.OrganisationKind
@@ -80,7 +91,7 @@ class Joining(Value):
     site: SiteDraft
     licences: Annotated[tuple[LicenceDraft, ...], Field(max_length=20)] = ()
     email: Annotated[Word, Field(examples=["ventas@example.pe"])]
-    password: Annotated[SecretStr, Field(min_length=8, max_length=128)]
+    password: Annotated[Password, Field(min_length=8)]
     display_name: Annotated[Line, Field(examples=["Rosa Quispe"])]
     language: Language = "es"
 
@@ -94,11 +105,11 @@ class Joining(Value):
 
 class Credentials(Value):
     email: Word
-    password: Annotated[SecretStr, Field(max_length=128)]
+    password: Password
 
 
 class Renewal(Value):
-    refresh_token: Annotated[str, Field(max_length=200)]
+    refresh_token: Phrase
 
 
 class SessionToken(BaseModel):
@@ -149,12 +160,12 @@ class KeyMade(KeyShown):
 class StatedFacts(Value):
     """What the holder knows of an offer; what is left out is presumed from the material until stated."""
 
-    own_process_by_product: bool | None = None
-    directly_usable: bool | None = None
-    post_consumer: bool | None = None
-    same_process: bool | None = None
-    ancillary_activity: bool | None = None
-    mixed_with_hazardous: bool | None = None
+    own_process_by_product: StrictBool | None = None
+    directly_usable: StrictBool | None = None
+    post_consumer: StrictBool | None = None
+    same_process: StrictBool | None = None
+    ancillary_activity: StrictBool | None = None
+    mixed_with_hazardous: StrictBool | None = None
 
     @property
     def stated(self) -> dict[str, bool]:
@@ -174,7 +185,7 @@ class ListingDraft(Value):
 class OfferDraft(ListingDraft):
     material: Annotated[Word, Field(examples=["textile.cotton_offcuts"])]
     quantity: Annotated[PositiveQuantity, Field(examples=[{"amount": "1200", "unit": "kg"}])]
-    divisible: bool = True
+    divisible: StrictBool = True
     minimum_lot: PositiveQuantity | None = None
     price: Annotated[Price | None, Field(examples=[{"amount": "350", "currency": "PEN", "per": "t"}])] = None
     grade: Grade | None = None
@@ -195,7 +206,7 @@ class WantDraft(ListingDraft):
     ]
     minimum: Annotated[PositiveQuantity, Field(examples=[{"amount": "500", "unit": "kg"}])]
     maximum: PositiveQuantity | None = None
-    accept_partial: bool = False
+    accept_partial: StrictBool = False
     radius_km: Annotated[float, Field(gt=0, le=EARTH_KM, allow_inf_nan=False, strict=True, examples=[120])]
     max_price: Price | None = None
     min_grade: Grade | None = None
@@ -222,11 +233,11 @@ def _after(begin: Time | None, end: Time | None) -> Time | None:
 
 
 class NewOffer(OfferDraft):
-    publish: bool = False
+    publish: StrictBool = False
 
 
 class NewWant(WantDraft):
-    publish: bool = False
+    publish: StrictBool = False
 
 
 def _change_of(draft: type[ListingDraft], name: str) -> type[Value]:
@@ -246,8 +257,8 @@ class Answer(Value):
     want_id: UUID
     verb: Literal["accept", "decline", "release", "withdraw"]
     quantity_kg: PositiveAmount | None = None
-    offer_version: Annotated[int | None, Field(ge=1, le=2**31)] = None
-    want_version: Annotated[int | None, Field(ge=1, le=2**31)] = None
+    offer_version: Annotated[int | None, Field(ge=1, le=2**31, strict=True)] = None
+    want_version: Annotated[int | None, Field(ge=1, le=2**31, strict=True)] = None
     reason: Phrase | None = None
 
 

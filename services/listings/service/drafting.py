@@ -44,7 +44,7 @@ def write_offer(offer: Offer, draft: OfferDraft, site: Site, rules: Rules, land:
     material = rules.catalogue.get(draft.material)
     if material is None:
         return _refuse([rules.unknown_material("material", draft.material)])
-    _refuse([*_offer_errors(offer, draft, material)])
+    _refuse([*_offer_errors(offer, draft, material, now)])
     lot, price = draft.minimum_lot, draft.price
     offer.material, offer.title, offer.description = draft.material, draft.title, draft.description
     offer.rhythm, offer.external_id = draft.rhythm, draft.external_id
@@ -61,10 +61,11 @@ def write_offer(offer: Offer, draft: OfferDraft, site: Site, rules: Rules, land:
     return None
 
 
-def _offer_errors(offer: Offer, draft: OfferDraft, material: Material) -> Iterator[FieldError]:
+def _offer_errors(offer: Offer, draft: OfferDraft, material: Material, now: datetime) -> Iterator[FieldError]:
     if offer.published_at is not None and draft.material != offer.material:
         yield FieldError("material", "cannot change once the offer has been published: withdraw it and list the other material")
     yield from _unit_errors(material, [("quantity", draft.quantity), ("minimum_lot", draft.minimum_lot)], [("price", draft.price)])
+    yield from _window_errors("available_until", draft.available_from, draft.available_until, now)
     if not _has_units(material, draft.quantity):
         return
     if kilograms(draft.quantity, material) < (offer.taken_kg or 0):
@@ -75,7 +76,7 @@ def write_want(want: Want, draft: WantDraft, site: Site, rules: Rules, land: Cou
     """Puts the draft into the want. Raises 422 naming every field that does not fit."""
     _refuse([*_accepted_errors(draft, rules)])
     material = rules.material(draft.accepts[0].material)
-    _refuse([*_want_errors(want, draft, material)])
+    _refuse([*_want_errors(want, draft, material, now)])
     most, price = draft.maximum, draft.max_price
     want.title, want.description, want.rhythm, want.external_id = draft.title, draft.description, draft.rhythm, draft.external_id
     want.accepts = [entry.model_dump() for entry in draft.accepts]
@@ -99,15 +100,22 @@ def _accepted_errors(draft: WantDraft, rules: Rules) -> Iterator[FieldError]:
         yield FieldError("accepts", f"names materials of more than {MAX_FAMILIES} families: split it into several wants")
 
 
-def _want_errors(want: Want, draft: WantDraft, material: Material) -> Iterator[FieldError]:
+def _want_errors(want: Want, draft: WantDraft, material: Material, now: datetime) -> Iterator[FieldError]:
     """Volumes, counts and prices of a want are converted with its first accepted material (api.md, Conventions)."""
     yield from _unit_errors(material, [("minimum", draft.minimum), ("maximum", draft.maximum)], [("max_price", draft.max_price)])
+    yield from _window_errors("needed_until", draft.needed_from, draft.needed_until, now)
     if draft.maximum is None or not _has_units(material, draft.minimum, draft.maximum):
         return
     if kilograms(draft.minimum, material) > kilograms(draft.maximum, material):
         yield FieldError("minimum", "is more than the maximum: lower it, or raise the maximum")
     if kilograms(draft.maximum, material) < (want.agreed_kg or 0):
         yield FieldError("maximum", f"deals have already brought {want.agreed_kg.normalize():f} kg: state at least that")
+
+
+def _window_errors(field: str, begin: datetime | None, end: datetime | None, now: datetime) -> Iterator[FieldError]:
+    """A window without a beginning begins now."""
+    if begin is None and end is not None and end < now:
+        yield FieldError(field, "has passed already: put it into the future, state when the window began, or leave it out")
 
 
 def _has_units(material: Material, *quantities: Quantity) -> bool:

@@ -7,14 +7,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts import listings as public
 from contracts.values import Value
-from kit.database import constraint_of
 from kit.ids import new_id
-from kit.problems import Conflict, FieldError, Forbidden, NotFound, Problem, Unprocessable, refused
+from kit.problems import Forbidden, NotFound, Problem, Unprocessable, refused
 from kit.web import field_error
 from services.listings.listing import Listing
 from services.listings.organisation import Organisation
@@ -30,10 +28,6 @@ from services.listings.service.telling import share_organisations, tell_deal
 Kind = TypeVar("Kind", bound=Listing)
 Draft = TypeVar("Draft", bound=ListingDraft)
 Written = tuple[Kind, tuple[public.Warning, ...]]
-
-
-class ExternalIdTaken(Conflict):
-    slug, title = "external-id-taken", "Another listing of yours has this external_id"
 
 
 class VersionMissing(Problem):
@@ -55,20 +49,10 @@ async def create_listing(
     if publish and listing.has_ended(now):
         raise refused(side.end_field, "has passed already: put it into the future, or leave it out")
     session.add(listing)
-    await _flush(session)
+    await session.flush()
     if publish:
         await _publish(session, rules, side, listing, organisation, now)
     return listing, side.warnings(listing, draft, rules)
-
-
-async def _flush(session: AsyncSession) -> None:
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        if (constraint_of(error) or "").endswith("_external_id_once"):
-            taken = FieldError("external_id", "another listing of yours has it: change that one, or use another")
-            raise ExternalIdTaken(f"external_id: {taken.message}", [taken]) from error
-        raise
 
 
 async def own_listing(
@@ -144,7 +128,7 @@ async def rewrite_listing(
     if listing.terms() != terms:
         listing.terms_version = listing.version
         await void_acceptances(session, rules, listing, organisation.id, now)
-    await _flush(session)
+    await session.flush()
     await tell_settled(session, rules, listing, before, now)
     return True
 

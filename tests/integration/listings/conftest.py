@@ -1,4 +1,4 @@
-"""The part over a real PostgreSQL: a database a test, copied from one that was migrated once, and a clock that the test moves."""
+"""The part over a real PostgreSQL: one database, emptied for each test, and a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kit.database import Sessions, create_engine, sessions_of
 from kit.migrations import OWNER, ensure_roles, migrate
 from services.listings.app import MIGRATIONS, create_app
 from services.listings.settings import ListingsSettings
-from tests.integration.listings.traders import NOW, TOKEN, FakeClock, Trader, as_role, join
+from tests.integration.listings.traders import NOW, TABLES, TOKEN, FakeClock, Trader, as_role, join
 
 Joins = Callable[..., Awaitable[Trader]]
 
@@ -29,27 +29,27 @@ def catalogue() -> Catalogue:
 
 
 @pytest.fixture(scope="session")
-async def migrated(postgres_server: str) -> AsyncIterator[str]:
-    """The name of a database to copy: copying takes a tenth of the time of the migrations."""
-    name, admin = f"template_{uuid4().hex}", await asyncpg.connect(postgres_server)
+async def market(postgres_server: str) -> AsyncIterator[asyncpg.Connection]:
+    """A database with the part's schema, as its superuser sees it."""
+    name, admin = f"listings_{uuid4().hex}", await asyncpg.connect(postgres_server)
     await admin.execute(f'create database "{name}"')
     dsn = urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}"))
     await ensure_roles(dsn, {OWNER: OWNER, "listings": "listings"})
     await migrate(as_role(dsn, OWNER), MIGRATIONS)
-    yield name
+    connection = await asyncpg.connect(dsn)
+    yield connection
+    await connection.close()
     await admin.execute(f'drop database "{name}" with (force)')
     await admin.close()
 
 
 @pytest.fixture
-async def dsn(postgres_server: str, migrated: str) -> AsyncIterator[str]:
-    """A database of the test's own, as the part's own role."""
-    name, admin = f"test_{uuid4().hex}", await asyncpg.connect(postgres_server)
-    await admin.execute(f'create database "{name}" template "{migrated}"')
-    await admin.execute("alter role listings password 'listings'")  # another suite may have set it to its own
-    yield as_role(urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}")), "listings")
-    await admin.execute(f'drop database "{name}" with (force)')
-    await admin.close()
+async def dsn(postgres_server: str, market: asyncpg.Connection) -> str:
+    """An empty market, as the part's own role. Emptying takes a tenth of the time of a new database."""
+    name = await market.fetchval("select current_database()")
+    await market.execute(f"truncate {', '.join(f'listings.{table}' for table in TABLES)} restart identity")
+    await market.execute("alter role listings password 'listings'")  # another suite may have set it to its own
+    return as_role(urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}")), "listings")
 
 
 @pytest.fixture

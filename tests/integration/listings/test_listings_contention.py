@@ -20,6 +20,9 @@ from sqlalchemy import text
 from kit.database import Sessions
 from kit.ids import new_id
 from services.listings.deal import Deal
+from services.listings.listing import Listing
+from services.listings.offer import Offer
+from services.listings.want import Want
 from tests.integration.listings.traders import (
     COTTON,
     NOW,
@@ -54,11 +57,11 @@ Buy = Callable[[Purchase], Awaitable[bool]]
 
 async def a_crowd(sessions: Sessions, http: httpx.AsyncClient, random: Random) -> list[Purchase]:
     """Every buyer after two lots, which together are more than it may take: lots and wants are both too small."""
-    holder = (await join_many(sessions, http, 1))[0]
-    buyers = await join_many(sessions, http, BUYERS, "cooperative")
-    offers = await asyncio.gather(*(holder.post("/v1/offers", offer_body(quantity=kilo(str(LOT_KG)))) for _ in range(LOTS)))
-    most = kilo(str(MOST_KG))
-    wants = await asyncio.gather(*(one.post("/v1/wants", want_body(minimum=kilo("0.001"), maximum=most)) for one in buyers))
+    holder, *buyers = await join_many(sessions, http, 1 + BUYERS, "cooperative")
+    lot = await holder.offer(quantity=kilo(str(LOT_KG)))
+    want = await buyers[0].want(minimum=kilo("0.001"), maximum=kilo(str(MOST_KG)))
+    offers = await copies(sessions, Offer, lot, [holder] * LOTS)
+    wants = await copies(sessions, Want, want, buyers)
     purchases = [
         Purchase(buyer, offer, want, Decimal(random.randint(40_000, 160_000)) / 1000)
         for buyer, want in zip(buyers, wants, strict=True)
@@ -67,6 +70,15 @@ async def a_crowd(sessions: Sessions, http: httpx.AsyncClient, random: Random) -
     async with sessions.begin() as session:
         session.add_all(_offered(holder, one) for one in purchases)
     return purchases
+
+
+async def copies(sessions: Sessions, kind: type[Listing], made: Json, owners: list[Trader]) -> list[Json]:
+    """Listings like one that was made through the door, for each of these."""
+    async with sessions.begin() as session:
+        like = (await session.get_one(kind, UUID(made["id"]))).model_dump()
+        rows = [kind(**like | {"id": new_id(), "organisation_id": one.id, "site_id": one.site_id}) for one in owners]
+        session.add_all(rows)
+        return [made | {"id": str(row.id)} for row in rows]
 
 
 def _offered(holder: Trader, one: Purchase) -> Deal:

@@ -81,6 +81,18 @@ def want_body(**changes: Any) -> Json:
     return body | changes
 
 
+def joining(tax_id: str = "20990000175") -> Json:
+    return {
+        "tax_id": tax_id,
+        "name": "Confecciones Muestra",
+        "kind": "firm",
+        "site": {"name": "Planta", "latitude": ATE[0], "longitude": ATE[1]},
+        "email": "rosa@example.pe",
+        "password": "una clave larga",
+        "display_name": "Rosa Quispe",
+    }
+
+
 @dataclass
 class Trader:
     """One organisation and its person. Calls carry what the gateway vouches for."""
