@@ -18,6 +18,7 @@ from contracts.values import (
     Amount,
     Evidence,
     Grade,
+    Language,
     Line,
     Paragraphs,
     PositiveQuantity,
@@ -97,6 +98,17 @@ class Organisation(Shape):
     activity: str | None
     sites: tuple[Site, ...]
     licences: tuple[Licence, ...]
+
+
+class Addressee(Shape):
+    """A person as notifications asks for them when it delivers; never in events, never public. country: of their organisation."""
+
+    person_id: UUID
+    organisation_id: UUID
+    name: str
+    email: str
+    language: Language
+    country: str
 
 
 class Regime(Shape):

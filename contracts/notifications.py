@@ -1,12 +1,14 @@
-"""What notifications says to people: notices."""
+"""What notifications says to people: notices, and how each person wants to hear of them."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from contracts.listings import Shape
-from contracts.values import Time
+from contracts.values import Language, Time
 
 NoticeKind = Literal[
     "listing.matched",
@@ -17,6 +19,12 @@ NoticeKind = Literal[
     "deal.voided",
     "deal.released",
     "listing.lapsing",
+]
+Channel = Literal["in_app", "email"]
+Hour = Annotated[int, Field(ge=0, le=23, strict=True, examples=[7])]
+Channels = Annotated[
+    dict[NoticeKind, tuple[Channel, ...]],
+    Field(examples=[{"match.proposed": ["in_app"], "listing.matched": ["in_app", "email"], "deal.offered": ["in_app", "email"]}]),
 ]
 
 
@@ -40,3 +48,11 @@ class Notice(Shape):
     matches: tuple[str, ...] = ()
     created_at: Time
     read_at: Time | None
+
+
+class Preferences(Shape):
+    """How one person hears: every kind of notice with its channels. digest_hour: when the daily digest comes, in their country."""
+
+    language: Language
+    channels: Channels
+    digest_hour: Hour

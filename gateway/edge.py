@@ -22,7 +22,7 @@ PATH = re.compile(r"/v1/([a-z-]+)((?:/[^/]+){0,4})")
 NOUNS = frozenset(
     {
         "organisations", "sessions", "api-keys", "me", "sites", "licences", "preferences", "materials", "offers",
-        "wants", "search", "matches", "deals", "notices", "stream", "events", "snapshot", "webhooks",
+        "wants", "search", "matches", "deals", "notices", "stream", "events", "snapshot", "webhooks", "unsubscribe",
     }
 )  # fmt: skip
 VERBS = frozenset(

@@ -26,6 +26,7 @@ ROUTES = (
     ("/v1/events", "notifications"),
     ("/v1/notices", "notifications"),
     ("/v1/preferences", "notifications"),
+    ("/v1/unsubscribe", "notifications"),
     ("/v1/webhooks", "notifications"),
     ("/v1", "listings"),
 )

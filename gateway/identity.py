@@ -45,6 +45,7 @@ OPEN = (
     (POSTING, re.compile(r"/v1/sessions(/refresh)?")),
     (READING, re.compile(r"/v1/materials(/.*)?")),
     (POSTING, re.compile(r"/v1/materials/suggest")),
+    (frozenset({"GET", "POST"}), re.compile(r"/v1/unsubscribe/[^/]+")),
 )
 
 

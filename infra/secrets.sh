@@ -7,7 +7,7 @@ folder=${SECRETS:-secrets}
 umask 077
 mkdir -p "$folder"
 for name in postgres_password owner_password listings_password matching_password notifications_password \
-  internal_token token_secret meilisearch_master_key; do
+  internal_token token_secret link_secret meilisearch_master_key; do
   [ -s "$folder/$name" ] && continue
   head -c 36 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n' >"$folder/$name.unfinished"
   chmod 444 "$folder/$name.unfinished"

@@ -7,6 +7,7 @@ the same bytes, so that FastAPI's own parser can never meet a body that breaks i
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -19,6 +20,7 @@ MAX_IMPORT_BYTES = 10 * 2**20
 MAX_DEPTH = 32
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 OTHER_MEDIA = {"text/csv": MAX_IMPORT_BYTES}
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 class BodyTooLarge(Problem):
@@ -83,24 +85,24 @@ def _depth(value: Any) -> int:
 
 
 class BodyGuard:
-    """Every request with a body passes here first."""
+    """Every request with a body passes here first. form_paths: beginnings of the paths that take a form, too, as mail programs post it."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, form_paths: Sequence[str] = ()) -> None:
+        self.app, self.form_paths = app, tuple(form_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in WRITING:
             return await self.app(scope, receive, send)
         try:
-            body = await self._checked(Headers(scope=scope), receive)
+            body = await self._checked(Headers(scope=scope), receive, takes_forms=scope["path"].startswith(self.form_paths))
         except Problem as problem:
             return await answer(problem)(scope, receive, send)
         return await self.app(scope, replay(body, receive), send)
 
-    async def _checked(self, headers: Headers, receive: Receive) -> bytes:
+    async def _checked(self, headers: Headers, receive: Receive, *, takes_forms: bool) -> bytes:
         media = headers.get("content-type", "").split(";")[0].strip().lower()
         body = await read_body(receive, OTHER_MEDIA.get(media, MAX_BODY_BYTES), headers.get("content-length"))
-        if not body or media in OTHER_MEDIA:
+        if not body or media in OTHER_MEDIA or (takes_forms and media in FORMS):
             return body
         if media != "application/json":
             raise WrongMediaType(f"send the body as application/json, not as {media or 'nothing'}")

@@ -54,13 +54,20 @@ PLAINER = {
 }
 
 
-def create_part(name: str, lifespan: Lifespan, routers: Sequence[APIRouter], internal_token: str, clock: Clock = system_clock) -> FastAPI:
+def create_part(
+    name: str,
+    lifespan: Lifespan,
+    routers: Sequence[APIRouter],
+    internal_token: str,
+    clock: Clock = system_clock,
+    form_paths: Sequence[str] = (),
+) -> FastAPI:
     """An app with the shared edge. The lifespan puts what its routes need (such as `sessions`) into `app.state`."""
     app = FastAPI(title=f"Ayni {name}", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=OF_APPS)
     app.state.internal_token, app.state.clock = internal_token, clock
     for router in routers:
         app.include_router(router)
-    app.add_middleware(BodyGuard)
+    app.add_middleware(BodyGuard, form_paths=form_paths)
     app.add_middleware(Edge)
     answer_problems(app)
     return app
@@ -136,7 +143,7 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 def field_error(found: Any) -> FieldError:
     """Pydantic's error as a dotted path and words that say what to change."""
-    path = [str(part) for part in found["loc"] if part not in ("body", "query", "header")]
+    path = [str(part) for part in found["loc"] if part not in ("body", "query", "header", "[key]")]
     message = PLAINER.get(found["type"]) or str(found["msg"]).removeprefix("Value error, ")
     return FieldError(".".join(path) or "body", message)
 

@@ -31,7 +31,7 @@ GATEWAY, MIGRATE = "gateway", "migrate"
 READS: Mapping[str, Sequence[type[BaseSettings]]] = {
     listings.NAME: (SecretsSettings, DoorSettings, ListingsSettings),
     matching.NAME: (SecretsSettings, DoorSettings, MatchingSettings, ListingsCallSettings),
-    notifications.NAME: (SecretsSettings, DoorSettings, NotificationsSettings),
+    notifications.NAME: (SecretsSettings, DoorSettings, NotificationsSettings, ListingsCallSettings),
     GATEWAY: (SecretsSettings, DoorSettings, GatewaySettings, PartsCallSettings),
     MIGRATE: (SecretsSettings, PreparingSettings),
 }
@@ -75,10 +75,10 @@ def _matching() -> Process:
 
 
 def _notifications() -> Process:
-    settings = told(NotificationsSettings)
-    bus = _bus(settings, notifications.NAME)
-    app = notifications.create_app(settings, bus, load_catalogue())
-    return Process(notifications.NAME, app, EndedByCaller(app), [bus], release=lambda: app.state.watch.release())
+    settings, called = told(NotificationsSettings), told(ListingsCallSettings)
+    bus, calls = _bus(settings, notifications.NAME), HttpPart(called.listings_url)
+    app = notifications.create_app(settings, bus, load_catalogue(), calls)
+    return Process(notifications.NAME, app, EndedByCaller(app), [bus], [calls], release=lambda: app.state.watch.release())
 
 
 def _gateway() -> Process:

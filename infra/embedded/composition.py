@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from kit.bus import Bus
 
@@ -17,6 +19,17 @@ class Secrets:
     passwords: Mapping[str, str]
     internal_token: str
     token_secret: str
+    link_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """How it meets people elsewhere. public_url: what links in mails begin with; smtp_url None: mails are written to mail_folder."""
+
+    public_url: str
+    smtp_url: SecretStr | None
+    mail_from: str | None
+    mail_folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +71,5 @@ class Composition:
     roles: Sequence[str]
     is_new: Callable[[str], Awaitable[bool]]
     prepare: Callable[[str, Secrets], Awaitable[None]]
-    build: Callable[[str, Secrets], Exchange]
+    build: Callable[[str, Secrets, Outward], Exchange]
     load_sample: Callable[[str], Awaitable[None]] | None = None

@@ -18,9 +18,9 @@ from socket import socket
 import structlog
 
 from infra.embedded.banner import banner
-from infra.embedded.composition import Composition, Exchange, Secrets
+from infra.embedded.composition import Composition, Exchange, Outward, Secrets
 from infra.embedded.door import HOST, bind, living, served
-from infra.embedded.folder import POSTGRES, RUNNING, SAMPLE_PENDING, RunningProcess, load_secrets, tell_running
+from infra.embedded.folder import MAIL, POSTGRES, RUNNING, SAMPLE_PENDING, RunningProcess, load_secrets, tell_running
 from infra.embedded.lock import held
 from infra.embedded.patience import Patience
 from infra.embedded.postgres import Postgres
@@ -55,9 +55,9 @@ async def _serve(settings: ExchangeSettings, composition: Composition, stack: As
     database = await stack.enter_async_context(database_of(settings, var))
     secrets = load_secrets(var, composition.roles)
     has_sample_pending = await _prepare(settings, composition, database, secrets, var)
-    exchange = composition.build(database.dsn, secrets)
-    serving = await stack.enter_async_context(_opened(exchange, listener))
     gateway = f"http://{HOST}:{listener.getsockname()[1]}"
+    exchange = composition.build(database.dsn, secrets, outward_of(settings, gateway, var))
+    serving = await stack.enter_async_context(_opened(exchange, listener))
     if has_sample_pending and composition.load_sample is not None:
         await composition.load_sample(gateway)
         (var / SAMPLE_PENDING).unlink()
@@ -65,6 +65,11 @@ async def _serve(settings: ExchangeSettings, composition: Composition, stack: As
     tell_running(var, gateway, database.dsn, _processes(exchange, listener, database.server))
     print(banner(gateway, await exchange.matched(), f"{settings.var / RUNNING}"), flush=True)  # noqa: T201 - for people
     await _while_all_is_well(serving, database.server)
+
+
+def outward_of(settings: ExchangeSettings, gateway: str, var: Path) -> Outward:
+    """Without a public address, links lead to this machine."""
+    return Outward(settings.public_url or gateway, settings.smtp_url, settings.mail_from, var / MAIL)
 
 
 async def migrate(settings: ExchangeSettings, composition: Composition) -> None:

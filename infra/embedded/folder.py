@@ -1,9 +1,11 @@
-"""What an exchange keeps in its own folder (`VAR`) beside the database: its secrets, and where it is while it runs."""
+"""What an exchange keeps in its own folder (`VAR`) beside the database: its secrets, mails where no server takes them, and where
+it is while it runs."""
 
 from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from infra.embedded.files import write_private
 from infra.embedded.lock import LOCK, held
 
 POSTGRES = "postgresql"
+MAIL = "mail"
 SECRETS = "secrets.json"
 RUNNING = "running.json"
 SAMPLE_PENDING = "sample-pending"
@@ -38,6 +41,7 @@ def load_secrets(var: Path, roles: Sequence[str]) -> Secrets:
         {role: passwords.get(role) or secrets.token_urlsafe(24) for role in roles},
         kept.get("internal_token") or secrets.token_urlsafe(32),
         kept.get("token_secret") or secrets.token_urlsafe(48),
+        kept.get("link_secret") or secrets.token_urlsafe(48),
     )
     if asdict(found) != kept:
         write_private(path, json.dumps(asdict(found), indent=2))
@@ -63,6 +67,7 @@ def erase_folder(var: Path) -> None:
         return
     with held(var):
         erase_cluster(var / POSTGRES)
+        shutil.rmtree(var / MAIL, ignore_errors=True)
         for name in (SECRETS, RUNNING, SAMPLE_PENDING, LOCK):
             (var / name).unlink(missing_ok=True)
     if not any(var.iterdir()):

@@ -10,7 +10,7 @@ from contracts.catalogue import Catalogue, load_catalogue
 from gateway.app import create_app as create_gateway
 from gateway.settings import GatewaySettings
 from infra.database import ROLES, is_new, prepare_database, role_dsn
-from infra.embedded.composition import Composition, Exchange, Part, Secrets
+from infra.embedded.composition import Composition, Exchange, Outward, Part, Secrets
 from infra.embedded.showcase import Showcase
 from infra.sample.load import load_sample
 from kit.bus import Bus
@@ -22,22 +22,24 @@ from services.listings.settings import ListingsSettings
 from services.matching import app as matching
 from services.matching.settings import MatchingSettings
 from services.notifications import app as notifications
-from services.notifications.settings import NotificationsSettings
+from services.notifications.settings import MAIL_FROM, NotificationsSettings
 
 
 async def _prepare(admin_dsn: str, secrets: Secrets) -> None:
     await prepare_database(admin_dsn, secrets.passwords)
 
 
-def build_exchange(admin_dsn: str, secrets: Secrets, catalogue: Catalogue) -> Exchange:
+def build_exchange(admin_dsn: str, secrets: Secrets, catalogue: Catalogue, outward: Outward) -> Exchange:
     """The parts, and the view of them that the terminal shows."""
-    parts, buses = build_parts(admin_dsn, secrets, catalogue)
+    parts, buses = build_parts(admin_dsn, secrets, catalogue, outward)
     apps = {part.name: AsgiPart(part.app) for part in parts}
     showcase = Showcase(apps["listings"], apps["notifications"], secrets.internal_token)
     return Exchange(parts, buses, showcase.settle, showcase.matched)
 
 
-def build_parts(admin_dsn: str, secrets: Secrets, catalogue: Catalogue, clock: Clock = system_clock) -> tuple[list[Part], list[Bus]]:
+def build_parts(
+    admin_dsn: str, secrets: Secrets, catalogue: Catalogue, outward: Outward, clock: Clock = system_clock
+) -> tuple[list[Part], list[Bus]]:
     """The parts, and the buses to start before them and stop after them. The gateway is the last part."""
 
     def dsn(role: str) -> SecretStr:
@@ -52,7 +54,19 @@ def build_parts(admin_dsn: str, secrets: Secrets, catalogue: Catalogue, clock: C
         MatchingSettings(database_url=dsn("matching"), internal_token=internal), buses["matching"], catalogue, AsgiPart(listings_app), clock
     )
     notifications_app = notifications.create_app(
-        NotificationsSettings(database_url=dsn("notifications"), internal_token=internal), buses["notifications"], catalogue, clock
+        NotificationsSettings(
+            database_url=dsn("notifications"),
+            internal_token=internal,
+            link_secret=SecretStr(secrets.link_secret),
+            public_url=outward.public_url,
+            smtp_url=outward.smtp_url,
+            mail_folder=outward.mail_folder,
+            mail_from=outward.mail_from or MAIL_FROM,
+        ),
+        buses["notifications"],
+        catalogue,
+        AsgiPart(listings_app),
+        clock,
     )
     inner = {"listings": listings_app, "matching": matching_app, "notifications": notifications_app}
     gateway_app = create_gateway(
@@ -70,6 +84,6 @@ def embedded(folder: Path | None = None) -> Composition:
         roles=ROLES,
         is_new=is_new,
         prepare=_prepare,
-        build=lambda dsn, secrets: build_exchange(dsn, secrets, catalogue),
+        build=lambda dsn, secrets, outward: build_exchange(dsn, secrets, catalogue, outward),
         load_sample=load_sample if folder is None else None,
     )

@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlmodel import Field, SQLModel
 
 from contracts import listings as public
+from contracts.values import Language
 from kit.tables import Moment, one_of
 
 
@@ -43,6 +44,10 @@ class Person(SQLModel, table=True):
     language: str
     password_hash: str = Field(repr=False)
     created_at: datetime = Field(sa_type=Moment)
+
+    def speak(self, language: Language) -> None:
+        """The language in which everything is said to this person from now on."""
+        self.language = language
 
 
 class Site(SQLModel, table=True):

@@ -267,5 +267,13 @@ class ContactQuery(Value):
     deal_ids: Annotated[tuple[UUID, ...], Field(max_length=100)]
 
 
+class AddressQuery(Value):
+    organisation_ids: Annotated[tuple[UUID, ...], Field(max_length=100)]
+
+
+class Speech(Value):
+    language: Language
+
+
 class KeyQuery(Value):
     key_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

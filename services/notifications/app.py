@@ -22,33 +22,44 @@ from kit.bus import Bus
 from kit.clock import Clock, system_clock
 from kit.consumer import ConsumerLoop
 from kit.database import Sessions, create_engine, create_pool, sessions_of
+from kit.forwarding import Part
 from kit.idempotency import prune_answers
 from kit.migrations import MigrationSet
 from kit.running import running
 from kit.transient import is_transient
 from kit.web import create_part, health_routes
+from services.notifications.calls import Listings
+from services.notifications.links import PATH, Links
+from services.notifications.mailer import FolderMailer, Mailer, SmtpMailer, server_of
+from services.notifications.post import Post
 from services.notifications.reactions import Intake
+from services.notifications.repository.deliveries import forget_days
 from services.notifications.repository.feed import FeedReader, Pool, prune
 from services.notifications.repository.notices import forget_gathered
-from services.notifications.routes import feed, notices
+from services.notifications.routes import feed, notices, preferences, unsubscribe
 from services.notifications.settings import NotificationsSettings
 from services.notifications.watch import DATABASE_ERRORS, Watch
 
 NAME = "notifications"
 MIGRATIONS = MigrationSet(NAME, NAME, Path(__file__).with_name("migrations"))
+DAYS_COUNTED = timedelta(days=30)
 TOPICS = (OFFERS, WANTS, MATCHES, DEALS)
 
 log = structlog.get_logger()
 
 
-def create_app(settings: NotificationsSettings, bus: Bus, catalogue: Catalogue, clock: Clock = system_clock) -> FastAPI:
-    """The app; its lifespan connects to the database and consumes the public topics."""
+def create_app(settings: NotificationsSettings, bus: Bus, catalogue: Catalogue, listings: Part, clock: Clock = system_clock) -> FastAPI:
+    """The app; its lifespan connects to the database, consumes the public topics, and delivers. listings: where people's addresses are."""
 
     def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
         return _living(app, settings, bus, catalogue, clock)
 
-    routers = [feed.router, feed.internal, notices.router, health_routes(_is_ready)]
-    return create_part(NAME, lifespan, routers, settings.internal_token.get_secret_value(), clock)
+    routers = [feed.router, feed.internal, notices.router, preferences.router, unsubscribe.router, health_routes(_is_ready)]
+    internal_token = settings.internal_token.get_secret_value()
+    app = create_part(NAME, lifespan, routers, internal_token, clock, form_paths=(f"{PATH}/",))
+    app.state.settings, app.state.listings = settings, Listings(listings, internal_token)
+    app.state.links = Links(settings.link_secret.get_secret_value(), settings.public_url)
+    return app
 
 
 @asynccontextmanager
@@ -58,14 +69,26 @@ async def _living(app: FastAPI, settings: NotificationsSettings, bus: Bus, catal
     pool, watching = await create_pool(settings, NAME), await create_pool(settings, f"{NAME}.watch", 1)
     watch = Watch(watching, settings.poll_seconds)
     consumer = ConsumerLoop(bus, NAME, TOPICS, Intake(pool, catalogue, clock), dead_letter_topic=dead_letters_of(NAME))
+    post = Post(sessions, app.state.listings, mailer_of(settings), app.state.links, settings, clock)
     app.state.sessions, app.state.feed, app.state.watch = sessions, FeedReader(pool), watch
+    loops = [consumer.run(), watch.run(), _forget_for_ever(pool, sessions, settings, clock), post.run_addressing(), post.run_handing_over()]
     try:
-        async with running(consumer.run(), watch.run(), _forget_for_ever(pool, sessions, settings, clock)):
+        async with running(*loops):
             yield
     finally:
         await watching.close()
         await pool.close()
         await engine.dispose()
+
+
+def mailer_of(settings: NotificationsSettings) -> Mailer:
+    """A server where one is set, else a folder; which of them, is logged."""
+    if settings.smtp_url is None:
+        log.warning("no mail server is set: mails are written to a folder", folder=str(settings.mail_folder))
+        return FolderMailer(settings.mail_folder)
+    server = server_of(settings.smtp_url.get_secret_value())
+    log.info("mails go out", server=f"{server.host}:{server.port}", sender=settings.mail_from)
+    return SmtpMailer(server, settings.mail_seconds)
 
 
 async def _forget_for_ever(pool: Pool, sessions: Sessions, settings: NotificationsSettings, clock: Clock) -> None:
@@ -74,6 +97,7 @@ async def _forget_for_ever(pool: Pool, sessions: Sessions, settings: Notificatio
             await forget_old(pool, clock() - timedelta(days=settings.feed_days))
             async with sessions.begin() as session:
                 await prune_answers(session, clock())
+                await forget_days(session, (clock() - DAYS_COUNTED).date())
         except DATABASE_ERRORS as error:
             if not is_transient(error):
                 raise

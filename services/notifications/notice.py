@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import get_args
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -29,7 +29,9 @@ class NoticeRead(SQLModel, table=True):
 
 
 class Notice(SQLModel, table=True):
-    """version: of what the subject is; partition: of `listing.matched`, where its listing was ranked (a want may be in several)."""
+    """version: of what the subject is; partition: of `listing.matched`, where its listing was ranked (a want may be in several).
+
+    addressed_at: when it was decided who hears of it by mail, and how."""
 
     __tablename__ = "notices"
     __table_args__ = (
@@ -39,6 +41,7 @@ class Notice(SQLModel, table=True):
         one_of("notices", "kind", get_args(public.NoticeKind)),
         one_of("notices", "subject_type", SUBJECT_TYPES),
         Index("notices_newest", "organisation_id", "id"),
+        Index("notices_to_address", "id", postgresql_where=text("addressed_at is null")),
     )
 
     id: UUID = Field(primary_key=True)
@@ -52,6 +55,11 @@ class Notice(SQLModel, table=True):
     text_en: str
     matches: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     created_at: datetime = Field(sa_type=Moment)
+    addressed_at: datetime | None = Field(default=None, sa_type=Moment)
+
+    def address(self, now: datetime) -> None:
+        """Who hears of it by mail has been decided; that is done once."""
+        self.addressed_at = self.addressed_at or now
 
     def read(self, reader: UUID, now: datetime) -> NoticeRead:
         """The mark that this reader has read it. Storing it again changes nothing: the first time counts."""

@@ -9,7 +9,8 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from contracts.envelope import EVENT_TYPES, CloudEvent
-from contracts.values import Word
+from contracts.notifications import Channels, Hour
+from contracts.values import Language, Value, Word
 from kit.problems import refused
 
 Types = Annotated[str | None, Query(max_length=2000, description="Full event types, separated by commas")]
@@ -29,6 +30,16 @@ class FeedHead(BaseModel):
 
     cursor: str
     position: int
+
+
+class PreferencesChoice(Value):
+    """What a person chooses: the whole of it, for a kind that is not named is as it is by default (over every channel).
+
+    digest_hour may be left out, and stays as it is."""
+
+    language: Language
+    channels: Channels
+    digest_hour: Hour | None = None
 
 
 class InternalEntry(BaseModel):

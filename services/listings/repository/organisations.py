@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
@@ -52,6 +53,13 @@ async def first_people(session: AsyncSession, organisation_ids: set[UUID]) -> di
     """The person to call of each organisation: who joined it."""
     statement = select(Person).where(col(Person.organisation_id).in_(organisation_ids)).order_by(col(Person.id).desc())
     return {person.organisation_id: person for person in (await session.execute(statement)).scalars()}
+
+
+async def people_of(session: AsyncSession, organisation_ids: Collection[UUID]) -> list[tuple[Person, str]]:
+    """Everybody of these organisations, who joined first first, each with their country."""
+    statement = select(Person, Organisation.country).join(Organisation, col(Organisation.id) == col(Person.organisation_id))
+    found = await session.execute(statement.where(col(Person.organisation_id).in_(organisation_ids)).order_by(col(Person.id)))
+    return [(person, country) for person, country in found]
 
 
 async def session_by_refresh(session: AsyncSession, digest: bytes) -> RefreshSession | None:

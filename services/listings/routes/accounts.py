@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from contracts.listings import Addressee
 from kit.identity import INTERNAL_ONLY, SESSION_ID, Caller, caller_of
 from kit.pagination import After, Limit, Page, cursor, read_id_cursor
 from kit.web import Now, SecretUnitOfWork, Session
@@ -19,6 +20,7 @@ from services.listings.repository import deals as deals_repository
 from services.listings.repository import organisations as repository
 from services.listings.routes.state import Person, TheSessions, TheTokens
 from services.listings.schemas import (
+    AddressQuery,
     ContactQuery,
     Credentials,
     Joined,
@@ -31,6 +33,7 @@ from services.listings.schemas import (
     PersonShown,
     Renewal,
     SessionToken,
+    Speech,
 )
 from services.listings.service import accounts
 
@@ -121,3 +124,15 @@ async def contacts(query: ContactQuery, session: Session) -> dict[str, dict[str,
     others = {deal.id: deal.seeker_id if deal.holder_id == query.organisation_id else deal.holder_id for deal in deals}
     found = await accounts.contacts(session, others)
     return {"contacts": {str(deal): contact for deal, contact in found.items()}}
+
+
+@internal.post("/addresses")
+async def addresses(query: AddressQuery, session: Session) -> dict[str, list[Addressee]]:
+    """For notifications: where to reach the people of these organisations, and in which language."""
+    return {"people": await accounts.addressees(session, query.organisation_ids)}
+
+
+@internal.put("/people/{person_id}/language", status_code=204)
+async def choose_language(person_id: UUID, speech: Speech, session: Session) -> None:
+    """For notifications: a person has chosen a language among their preferences."""
+    await accounts.choose_language(session, person_id, speech.language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.countries import Country, UnknownCountryError, country
+from contracts.listings import Addressee
+from contracts.values import Language
 from kit.database import Sessions, constraint_of
 from kit.ids import new_id
 from kit.passwords import hash_password, is_password
@@ -173,6 +176,28 @@ async def verify_key(session: AsyncSession, digest: bytes, now: datetime) -> Api
     if found is None or (found.expires_at is not None and found.expires_at <= now):
         raise NotFound("no such key")
     return found
+
+
+async def addressees(session: AsyncSession, organisation_ids: Collection[UUID]) -> list[Addressee]:
+    """Everybody of these organisations, as mail reaches them."""
+    return [
+        Addressee(
+            person_id=person.id,
+            organisation_id=person.organisation_id,
+            name=person.display_name,
+            email=person.email,
+            language=person.language,
+            country=country_code,
+        )
+        for person, country_code in await repository.people_of(session, organisation_ids)
+    ]
+
+
+async def choose_language(session: AsyncSession, person_id: UUID, language: Language) -> None:
+    """Raises 404 for nobody."""
+    if (person := await session.get(Person, person_id)) is None:
+        raise NotFound("there is no such person")
+    person.speak(language)
 
 
 async def contacts(session: AsyncSession, pairs: dict[UUID, UUID]) -> dict[UUID, dict[str, str]]:

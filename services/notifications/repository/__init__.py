@@ -1,1 +1,1 @@
-"""What notifications keeps: the feed, what is being gathered, notices."""
+"""What notifications keeps: the feed, what is being gathered, notices, preferences, deliveries."""

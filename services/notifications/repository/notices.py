@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,11 +86,20 @@ def _row(notice: Notice) -> tuple[Any, ...]:
 
 
 async def my_notices(
-    session: AsyncSession, organisation_id: UUID, reader: UUID, *, is_unread_only: bool, before: UUID | None, limit: int
+    session: AsyncSession,
+    organisation_id: UUID,
+    reader: UUID,
+    *,
+    is_unread_only: bool,
+    without: Collection[str],
+    before: UUID | None,
+    limit: int,
 ) -> list[tuple[Notice, datetime | None]]:
-    """Newest first, each with when this reader read it."""
+    """Newest first, each with when this reader read it; without some kinds."""
     is_read = and_(col(NoticeRead.notice_id) == col(Notice.id), col(NoticeRead.reader) == reader)
     statement = select(Notice, NoticeRead.read_at).outerjoin(NoticeRead, is_read).where(Notice.organisation_id == organisation_id)
+    if without:
+        statement = statement.where(col(Notice.kind).not_in(without))
     if is_unread_only:
         statement = statement.where(col(NoticeRead.read_at).is_(None))
     if before is not None:

@@ -15,6 +15,7 @@ from kit.web import Now, Session, UnitOfWork
 from services.notifications.repository import notices
 from services.notifications.service.notices import read_notice as mark_as_read
 from services.notifications.service.notices import reader_of
+from services.notifications.service.preferences import hidden_from
 
 NOTICES = "notices"
 DEFAULT_LIMIT = 20
@@ -32,10 +33,12 @@ async def list_notices(
     limit: Limit = DEFAULT_LIMIT,
     after: After = None,
 ) -> Page[Notice]:
-    """Of the caller's organisation, each with when this reader read it."""
+    """Of the caller's organisation, each with when this reader read it; without kinds that this person does not want in the app."""
     before = None if after is None else _notice_of(after)
-    reader = reader_of(caller)
-    rows = await notices.my_notices(session, caller.organisation_id, reader, is_unread_only=unread, before=before, limit=limit + 1)
+    reader, hidden = reader_of(caller), await hidden_from(session, caller)
+    rows = await notices.my_notices(
+        session, caller.organisation_id, reader, is_unread_only=unread, without=hidden, before=before, limit=limit + 1
+    )
     items = [notice.shown(read_at) for notice, read_at in rows[:limit]]
     return Page(items=items, next=cursor(NOTICES, str(items[-1].id)) if len(rows) > limit else None)
 

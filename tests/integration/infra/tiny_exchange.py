@@ -22,7 +22,7 @@ from starlette.responses import StreamingResponse
 
 from infra.commands.excuses import excused
 from infra.embedded import exchange
-from infra.embedded.composition import Composition, Exchange, Matched, Part, Secrets
+from infra.embedded.composition import Composition, Exchange, Matched, Outward, Part, Secrets
 from infra.embedded.settings import ExchangeSettings
 from kit.telemetry import configure_logging
 
@@ -43,7 +43,7 @@ async def prepare(dsn: str, secrets: Secrets) -> None:
         await connection.close()
 
 
-def build(dsn: str, secrets: Secrets) -> Exchange:
+def build(dsn: str, secrets: Secrets, outward: Outward) -> Exchange:
     @asynccontextmanager
     async def counting(app: FastAPI) -> AsyncIterator[None]:
         pool = app.state.pool = await asyncpg.create_pool(dsn)

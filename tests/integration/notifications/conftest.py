@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import cast
 
 import asyncpg
@@ -17,8 +18,8 @@ from kit.migrations import OWNER, ensure_roles, migrate
 from services.notifications.app import MIGRATIONS, create_app
 from services.notifications.reactions import Intake
 from services.notifications.settings import NotificationsSettings
-from tests.integration.notifications.doubles import SOURCE, TOKEN, SilentBus, StoppedClock, Take, as_role
-from tests.unit.notifications.facts import record_of, small_catalogue
+from tests.integration.notifications.doubles import LINK_SECRET, SOURCE, TOKEN, People, SilentBus, StoppedClock, Take, as_role, person
+from tests.unit.notifications.facts import HOLDER, SEEKER, record_of, small_catalogue
 
 
 @pytest.fixture
@@ -30,8 +31,11 @@ async def dsn(empty_database: str) -> str:
 
 
 @pytest.fixture
-def settings(dsn: str) -> NotificationsSettings:
-    return NotificationsSettings.model_validate({"database_url": dsn, "internal_token": TOKEN, "pool_size": 5})
+def settings(dsn: str, tmp_path: Path) -> NotificationsSettings:
+    own = {"database_url": dsn, "internal_token": TOKEN, "pool_size": 5, "link_secret": LINK_SECRET, "mail_folder": tmp_path / "mail"}
+    return NotificationsSettings.model_validate(
+        own | {"public_url": "https://ayni.example.pe", "mail_from": "Ayni <avisos@ayni.example.pe>"}
+    )
 
 
 @pytest.fixture
@@ -62,8 +66,14 @@ def take(intake: Intake) -> Take:
 
 
 @pytest.fixture
-async def app(settings: NotificationsSettings, clock: StoppedClock) -> AsyncIterator[FastAPI]:
-    app = create_app(settings, cast(Bus, SilentBus()), small_catalogue(), clock)
+def people() -> People:
+    """Ana of the organisation HOLDER, Beto of SEEKER."""
+    return People(person(HOLDER, "Ana"), person(SEEKER, "Beto"))
+
+
+@pytest.fixture
+async def app(settings: NotificationsSettings, people: People, clock: StoppedClock) -> AsyncIterator[FastAPI]:
+    app = create_app(settings, cast(Bus, SilentBus()), small_catalogue(), people, clock)
     async with app.router.lifespan_context(app):
         yield app
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,12 +14,18 @@ from uuid import UUID
 
 import httpx
 
+from contracts.listings import Addressee
+from contracts.values import Language
 from kit.bus import Record, TopicPartition
+from kit.forwarding import PartAnswer, PartRequest
 from kit.idempotency import HEADER
 from kit.identity import ALL_SCOPES, INTERNAL, Caller
+from kit.ids import new_id
+from kit.problems import Unavailable
 from tests.unit.notifications.facts import NOW
 
 TOKEN = "internal"
+LINK_SECRET = "a secret of more than thirty-two bytes"
 SOURCE = TopicPartition("ayni.offers", 0)
 Take = Callable[..., Awaitable[None]]
 
@@ -71,6 +78,42 @@ class SilentBus:
         return SilentConsumer()
 
 
+def person(organisation_id: UUID, name: str, language: Language = "es") -> Addressee:
+    email = f"{name.lower()}@example.pe"
+    return Addressee(person_id=new_id(), organisation_id=organisation_id, name=name, email=email, language=language, country="PE")
+
+
+class People:
+    """The two calls that listings answers, over a book of people; its own tests prove that it answers them so."""
+
+    def __init__(self, *people: Addressee) -> None:
+        self.book = {one.person_id: one for one in people}
+        self.is_away = False
+
+    async def call(self, request: PartRequest) -> PartAnswer:
+        if self.is_away:
+            raise Unavailable("listings is away")
+        body = json.loads(request.body)
+        if request.path == "/internal/addresses":
+            asked = {UUID(one) for one in body["organisation_ids"]}
+            people = [one.model_dump(mode="json") for one in self.book.values() if one.organisation_id in asked]
+            return self._answer(200, json.dumps({"people": people}).encode())
+        id = UUID(request.path.split("/")[-2])
+        self.book[id] = self.book[id].model_copy(update=body)
+        return self._answer(204, b"")
+
+    def of(self, organisation_id: UUID) -> Addressee:
+        """The only one there."""
+        (found,) = [one for one in self.book.values() if one.organisation_id == organisation_id]
+        return found
+
+    def _answer(self, status: int, body: bytes) -> PartAnswer:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield body
+
+        return PartAnswer(status, [], chunks())
+
+
 def as_role(dsn: str, role: str) -> str:
     """The same database for another role, whose password is its name."""
     parts = urlsplit(dsn)
@@ -87,10 +130,10 @@ class Member:
     person_id: UUID | None = None
     scopes: frozenset[str] = field(default=frozenset(ALL_SCOPES))
 
-    async def call(self, method: str, path: str, key: str | None = None, **query: Any) -> httpx.Response:
+    async def call(self, method: str, path: str, key: str | None = None, body: Any = None, **query: Any) -> httpx.Response:
         headers = Caller(self.organisation_id, self.person_id, self.scopes).headers() | {INTERNAL: TOKEN}
         headers |= {HEADER: key} if key else {}
-        return await self.http.request(method, path, params=query, headers=headers)
+        return await self.http.request(method, path, params=query, headers=headers, json=body)
 
     async def get(self, path: str, **query: Any) -> Any:
         answer = await self.call("GET", path, **query)

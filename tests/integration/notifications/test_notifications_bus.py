@@ -20,7 +20,7 @@ from kit.identity import INTERNAL
 from kit.migrations import OWNER, migrate
 from services.notifications.app import create_app
 from services.notifications.settings import NotificationsSettings
-from tests.integration.notifications.doubles import TOKEN, Member, StoppedClock, as_role
+from tests.integration.notifications.doubles import TOKEN, Member, People, StoppedClock, as_role
 from tests.unit.notifications.facts import HOLDER, SEEKER, deal_event, match_event, offer_event, small_catalogue
 
 
@@ -42,8 +42,8 @@ async def bus(empty_database: str, dsn: str) -> AsyncIterator[PostgresBus]:
 
 
 @pytest.fixture
-async def part(settings: NotificationsSettings, bus: PostgresBus, clock: StoppedClock) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings, bus, small_catalogue(), clock)
+async def part(settings: NotificationsSettings, bus: PostgresBus, people: People, clock: StoppedClock) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(settings, bus, small_catalogue(), people, clock)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://part") as client:
         yield client
 

@@ -206,7 +206,7 @@ async def test_the_internal_feed_does_not_exist_for_others_nor_in_the_document(
     for path in ("/internal/feed?after=0", "/internal/feed/head"):
         assert (await http.get(path)).status_code == 404
         assert (await http.get(path, headers={INTERNAL: "a guess"})).status_code == 404
-    assert sorted(app.openapi()["paths"]) == ["/v1/events", "/v1/notices", "/v1/notices/{notice_id}/read"]
+    assert all(path.startswith("/v1/") for path in app.openapi()["paths"])
 
 
 async def waiting(http: httpx.AsyncClient, seconds: float) -> Any:

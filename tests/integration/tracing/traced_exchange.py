@@ -9,6 +9,8 @@ import asyncio
 import json
 import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -19,13 +21,18 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from contracts.catalogue import load_catalogue
 from infra.database import ROLES, prepare_database
-from infra.embedded.composition import Secrets
+from infra.embedded.composition import Outward, Secrets
 from infra.embedded.parts import build_parts
 from kit.telemetry import configure_logging
 from tests.e2e.people import joining, offer_body, want_body
 
 LAST = "hear pe.ayni.match.proposed.v1"
-SECRETS = Secrets(dict.fromkeys(ROLES, "secret"), "internal-token-of-a-test", "token-secret-of-a-test-that-is-long-enough")
+SECRETS = Secrets(
+    dict.fromkeys(ROLES, "secret"),
+    "internal-token-of-a-test",
+    "token-secret-of-a-test-that-is-long-enough",
+    "link-secret-of-a-test-long-enough",
+)
 
 
 class Heard(SpanProcessor):
@@ -45,8 +52,9 @@ async def main(admin_dsn: str) -> list[dict[str, Any]]:
     provider.add_span_processor(heard)
     trace.set_tracer_provider(provider)
     await prepare_database(admin_dsn, SECRETS.passwords)
-    parts, buses = build_parts(admin_dsn, SECRETS, load_catalogue())
     async with AsyncExitStack() as stack:
+        mails = Path(stack.enter_context(TemporaryDirectory()))
+        parts, buses = build_parts(admin_dsn, SECRETS, load_catalogue(), Outward("http://ayni", None, None, mails))
         for bus in buses:
             await bus.start()
             stack.push_async_callback(bus.stop)
