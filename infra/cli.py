@@ -13,6 +13,7 @@ from infra.commands.excuses import excused
 from infra.commands.migrate import MIGRATE
 from infra.commands.run import RUN
 from infra.commands.serve import SERVE
+from infra.commands.topics import TOPICS
 
 COMMANDS: tuple[Command | Group, ...] = (
     RUN,
@@ -21,6 +22,7 @@ COMMANDS: tuple[Command | Group, ...] = (
     CATALOGUE,
     CONTRACTS,
     SERVE,
+    TOPICS,
 )
 
 

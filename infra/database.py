@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from contracts.topics import TOPICS
-from kit.bus import Topic
+from infra.topics import BUS_TOPICS
 from kit.bus_postgres import MIGRATIONS as BUS
 from kit.bus_postgres import ensure_topics
 from kit.migrations import OWNER, current_revision, ensure_roles, migrate
@@ -35,7 +34,7 @@ async def prepare_database(admin_dsn: str, passwords: Mapping[str, str]) -> None
         await migrate(owner, part)
     connection = await asyncpg.connect(owner)
     try:
-        await ensure_topics(connection, [Topic(one.name, one.partitions, one.retention_hours, one.is_compacted) for one in TOPICS])
+        await ensure_topics(connection, BUS_TOPICS)
     finally:
         await connection.close()
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from infra.embedded.account import Account
 from infra.embedded.process import end, end_stranger, spawn, until
-from infra.kafka.jars import KafkaServerError, java
+from infra.kafka.jars import KafkaServerError
 from infra.kafka.properties import HOST, LOGGING, Node, properties
+from infra.kafka.warm import java_command
 
 __all__ = ["Broker", "KafkaServerError"]
 
@@ -25,7 +26,6 @@ STOPPING = (
 )  # it hands its partitions over and closes its segments; what takes longer is recovered at the next start
 LOG_BYTES = 8 * 2**20
 LOG_LINES = 8
-HEAP = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 _EXPLAINED = {
     "No space left on device": "the disk is full",
     "Address already in use": "a port is taken",
@@ -70,7 +70,7 @@ class Broker:
         if not (self.folder / "data" / "meta.properties").exists():
             await self._format(cluster_id)
         self._logged = self.log_path.stat().st_size
-        self._process = self._spawn(*HEAP, "-Dlog4j2.configurationFile=log4j2.properties", "kafka.Kafka", "server.properties")
+        self._process = self._spawn("-Dlog4j2.configurationFile=log4j2.properties", "kafka.Kafka", "server.properties")
         (self.folder / "pid").write_text(f"{self._process.pid}\n")
 
     def check(self) -> None:
@@ -103,7 +103,7 @@ class Broker:
 
     async def _format(self, cluster_id: str) -> None:
         logged = self.log_path.stat().st_size
-        process = self._spawn("-Xmx256m", *HEAP[2:], "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties")
+        process = self._spawn("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties")
         if not await until(lambda: process.poll() is not None, FORMAT_SECONDS):
             process.kill()
         if await asyncio.to_thread(process.wait) != 0:
@@ -123,8 +123,7 @@ class Broker:
 
     def _spawn(self, *words: str) -> subprocess.Popen[bytes]:
         account = Account(os.geteuid(), os.getegid(), is_dropped_to=False)  # unlike PostgreSQL, it does not mind
-        class_path = ":".join(map(str, self._class_path))
-        return spawn([java(), *words[: _main(words)], "-cp", class_path, *words[_main(words) :]], self.folder, self.log_path, account)
+        return spawn(java_command(self._class_path, *words), self.folder, self.log_path, account)
 
     async def _end_leftover(self) -> None:
         kept = self.folder / "pid"
@@ -150,8 +149,3 @@ def explain(log: str, node: Node) -> str:
     known = [meaning for sign, meaning in _EXPLAINED.items() if sign in log]
     where = f" ({HOST}:{node.port} or {node.controller_port})" if "a port is taken" in known else ""
     return "".join([f": {known[0]}{where}" if known else "", *(f"\n  {line[:400]}" for line in lines)])
-
-
-def _main(words: tuple[str, ...]) -> int:
-    """Where Java's own words end."""
-    return next(at for at, word in enumerate(words) if not word.startswith("-"))

@@ -22,6 +22,7 @@ from infra.embedded.lock import FolderInUseError, held
 from infra.kafka.broker import Broker, KafkaServerError
 from infra.kafka.jars import kafka_jars
 from infra.kafka.properties import HOST, Node
+from infra.kafka.warm import is_open, warm_up
 from kit.bus_kafka import brokers_of
 
 START_SECONDS = 90.0  # three nodes need 9 s on two idle cores; recovery after a kill reads the last segments
@@ -87,6 +88,7 @@ class KafkaCluster:
     async def _start(self) -> None:
         """Tried again where a free port was taken before the broker had it."""
         class_path = await asyncio.to_thread(kafka_jars)
+        await asyncio.to_thread(warm_up, class_path)
         for is_last in (*[False] * (TRIES - 1), True):
             nodes = self._nodes()
             self.brokers = [Broker(self.folder / f"broker-{node.number}", node, nodes, class_path) for node in nodes]
@@ -113,7 +115,7 @@ class KafkaCluster:
 
     def _listen(self, numbers: set[int]) -> bool:
         """Looked at first, because a client that is refused says so in the log."""
-        return all(_is_open(self.broker(number).port) for number in numbers)
+        return all(is_open(self.broker(number).port) for number in numbers)
 
     def _nodes(self) -> list[Node]:
         ports = _free_ports()
@@ -141,11 +143,6 @@ def _new_cluster_id() -> str:
     while (made := base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")).startswith("-"):
         pass
     return made
-
-
-def _is_open(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
 
 
 def _free_ports() -> Iterator[int]:

@@ -59,7 +59,7 @@ def properties(node: Node, nodes: Sequence[Node], data: Path) -> str:
             "group.min.session.timeout.ms": 1000,
             "controlled.shutdown.max.retries": 1,
             "log.cleaner.dedupe.buffer.size": 16 * 2**20,
-            "broker.heartbeat.interval.ms": 1000,
-            "broker.session.timeout.ms": 6000,
+            "broker.heartbeat.interval.ms": 500,
+            "broker.session.timeout.ms": 3000,  # a killed broker may register again only after it
         }.items()
     )

@@ -7,8 +7,9 @@ partitions is refused, and does not move keys silently.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import structlog
@@ -39,10 +40,12 @@ class KafkaBus:
         timeouts: KafkaTimeouts | None = None,
         instance: str | None = None,
         cluster_id: str | None = None,
+        credentials: Mapping[str, Any] | None = None,
     ) -> None:
-        """topics: the table that the cluster's must agree with. instance: makes the consumers static members, one of this name a group: one
-        that is back within the session gets its partitions again, without a rebalance. cluster_id: the only cluster that will do."""
-        self._connection = Connection(servers, name, timeouts or KafkaTimeouts())
+        """servers: `host:port`, with commas. topics: the table that the cluster's must agree with. cluster_id: the only one that will do.
+        instance: makes the consumers static members, one of this name a group: one that is back within the session has its partitions again
+        without a rebalance. credentials: in aiokafka's words."""
+        self._connection = Connection(servers, name, timeouts or KafkaTimeouts(), credentials or {})
         self._topics, self._instance, self._cluster_id = tuple(topics), instance, cluster_id
         self._counts: dict[str, int] = {}
         self._producer: AIOKafkaProducer | None = None

@@ -6,7 +6,7 @@ that is shorter than a rebalance leaves a consumer joining for ever, alive and w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,11 +45,12 @@ class KafkaTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """servers: `host:port`, with commas. name: how the brokers know the client."""
+    """servers: `host:port`, with commas. name: how the brokers know the client. credentials: in aiokafka's words."""
 
     servers: str
     name: str
     timeouts: KafkaTimeouts = field(default_factory=KafkaTimeouts)
+    credentials: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def options(self, *, request_seconds: float | None = None) -> dict[str, Any]:
         """For any client of aiokafka."""
@@ -58,6 +59,7 @@ class Connection:
             "client_id": self.name,
             "request_timeout_ms": int((request_seconds or self.timeouts.request_seconds) * 1000),
             "metadata_max_age_ms": 60_000,
+            **self.credentials,
         }
 
 

@@ -13,11 +13,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from kit.bus import Topic, TopicMismatchError
-from kit.bus_kafka.connection import LARGEST_MESSAGE_BYTES, Connection, KafkaTimeouts, translated
+from kit.bus_kafka.connection import LARGEST_MESSAGE_BYTES, Connection, translated
 from kit.bus_kafka.quiet import quieten
 
 REPLICAS = 3
 LOOK_SECONDS = 5.0
+ASK_ANOTHER_SECONDS = 0.1
 APPLY_SECONDS = 30.0
 MILLISECONDS_AN_HOUR = 3_600_000
 
@@ -45,13 +46,13 @@ async def brokers_of(servers: str) -> frozenset[int]:
     return frozenset()
 
 
-async def ensure_topics(servers: str, topics: Iterable[Topic]) -> None:
+async def ensure_topics(servers: str, topics: Iterable[Topic], credentials: Mapping[str, Any] | None = None) -> None:
     """Make what is missing, on as many brokers as there are up to three; take over retention and compaction.
 
     Raises TopicMismatchError, with nothing changed, on another partition count; ConnectionError."""
     quieten()
     wanted = sorted(topics, key=lambda one: one.name)
-    async with _administrator(Connection(servers, "ayni-topics", KafkaTimeouts()), APPLY_SECONDS) as admin:
+    async with _administrator(Connection(servers, "ayni-topics", credentials=credentials or {}), APPLY_SECONDS) as admin:
         view = await _view(admin)
         check_counts(wanted, view.partitions)
         missing = [one for one in wanted if one.name not in view.partitions]
@@ -98,8 +99,13 @@ async def _administrator(connection: Connection, seconds: float) -> AsyncIterato
 
 
 async def _view(admin: AIOKafkaAdminClient) -> View:
-    topics = await admin.describe_topics()
-    cluster = await admin.describe_cluster()
+    """Asks a broker at random, so until it has asked one that is there; the time is bounded by whoever opened the client."""
+    while True:
+        try:
+            topics, cluster = await admin.describe_topics(), await admin.describe_cluster()
+            break
+        except errors.NodeNotReadyError:
+            await asyncio.sleep(ASK_ANOTHER_SECONDS)
     return View(
         cluster_id=cluster["cluster_id"],
         brokers=frozenset(broker["node_id"] for broker in cluster["brokers"]),
