@@ -7,13 +7,12 @@ from uuid import UUID
 
 import asyncpg
 
-from contracts.matching import Match
+from contracts.matching import Match, match_id
 from kit.identity import Caller
 from kit.problems import Conflict, NotFound
 from services.matching import repository
 from services.matching.calls import Listings
 from services.matching.market import KeptAnswer, Market, PairKey
-from services.matching.ownership import Ownership
 from services.matching.reading import match_by_id
 
 
@@ -25,18 +24,22 @@ class NothingAnswered(Conflict):
     slug, title = "nothing-answered", "Nothing has been answered to this match"
 
 
-def read_pair(match_id: str) -> PairKey:
+def read_pair(text: str) -> PairKey:
     """`<offer id>.<want id>`. Raises 404 for anything else."""
-    offer, _, want = match_id.partition(".")
+    offer, _, want = text.partition(".")
     try:
         return UUID(offer), UUID(want)
     except ValueError:
         raise NotFound("there is no such match") from None
 
 
-def found_match(ownership: Ownership, pair: PairKey, caller: Caller) -> Match:
+def pair_id(pair: PairKey) -> str:
+    return match_id(*pair)
+
+
+def found_match(market: Market, pair: PairKey, caller: Caller) -> Match:
     """The match, to one of its sides. Raises 404."""
-    match = match_by_id(ownership.markets.values(), pair, caller.organisation_id)
+    match = match_by_id(market, pair, caller.organisation_id)
     if match is None:
         raise NotFound("there is no such match")
     return match
@@ -53,30 +56,24 @@ def check_answerable(match: Match, verb: str) -> None:
 
 async def answer(
     pool: asyncpg.Pool[asyncpg.Record],
-    ownership: Ownership,
+    market: Market,
     listings: Listings,
-    match_id: str,
+    pair: PairKey,
     verb: str,
     body: dict[str, Any],
     caller: Caller,
     idempotency_key: str | None,
 ) -> Match:
-    """One side's answer; the match as it is then. Raises 404, 409, 422."""
-    pair = read_pair(match_id)
-    check_answerable(found_match(ownership, pair, caller), verb)
+    """One side's answer; the match as it is then, whoever owns the market by then. Raises 404, 409, 422."""
+    check_answerable(found_match(market, pair, caller), verb)
     request = {"offer_id": str(pair[0]), "want_id": str(pair[1]), "verb": verb, **body}
     deal = await listings.answer(request, caller, idempotency_key)
-    await remember(pool, ownership, pair, KeptAnswer.of(deal))
-    return found_match(ownership, pair, caller)
+    await remember(pool, market, pair, KeptAnswer.of(deal))
+    return found_match(market, pair, caller)
 
 
-async def remember(pool: asyncpg.Pool[asyncpg.Record], ownership: Ownership, pair: PairKey, kept: KeptAnswer) -> None:
+async def remember(pool: asyncpg.Pool[asyncpg.Record], market: Market, pair: PairKey, kept: KeptAnswer) -> None:
     """Known to lists and telling at once, not only when the event comes."""
-    for market in _markets_of(ownership, pair):
-        market.keep_reply(pair, kept)
-        async with pool.acquire() as connection:
-            await repository.keep_answers(connection, market.partition, [(pair, kept)])
-
-
-def _markets_of(ownership: Ownership, pair: PairKey) -> list[Market]:
-    return [market for market in ownership.markets.values() if all(id in market.facts for id in pair)]
+    market.keep_reply(pair, kept)
+    async with pool.acquire() as connection:
+        await repository.keep_answers(connection, market.partition, [(pair, kept)])

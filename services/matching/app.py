@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,20 +21,31 @@ from kit.migrations import MigrationSet
 from kit.relay import Relay
 from kit.running import running
 from kit.web import create_part, health_routes
+from services.matching.asking import Desk
 from services.matching.bucket import Rulebook
 from services.matching.calls import Listings
 from services.matching.listing import Finder
 from services.matching.ownership import Ownership
+from services.matching.peers import Peers
 from services.matching.reactions import StandingHandler
-from services.matching.routes import router
+from services.matching.routes import internal, router
 from services.matching.settings import MatchingSettings
 
 NAME = "matching"
 MIGRATIONS = MigrationSet(NAME, NAME, Path(__file__).with_name("migrations"))
 
 
-def create_app(settings: MatchingSettings, bus: Bus, catalogue: Catalogue, listings: Part, clock: Clock = system_clock) -> FastAPI:
-    """The part, ready to be served; its lifespan owns the connections, the relay and the consumer."""
+def create_app(
+    settings: MatchingSettings,
+    bus: Bus,
+    catalogue: Catalogue,
+    listings: Part,
+    clock: Clock = system_clock,
+    part_at: Callable[[str], Part] | None = None,
+) -> FastAPI:
+    """The part, ready to be served; its lifespan owns the connections, the relay and the consumer.
+
+    part_at: the process of matching at an address (`MatchingSettings.address` of that process); None where this one is alone."""
     token = settings.internal_token.get_secret_value()
     calls = Listings(listings, token)
 
@@ -44,15 +55,16 @@ def create_app(settings: MatchingSettings, bus: Bus, catalogue: Catalogue, listi
         ownership = Ownership(pool, Rulebook(catalogue, country()), settings.address)
         handler = StandingHandler(pool, ownership, clock)
         consumer = ConsumerLoop(bus, NAME, [STANDING], handler, listener=ownership, dead_letter_topic=dead_letters_of(NAME))
-        app.state.pool, app.state.ownership, app.state.listings = pool, ownership, calls
-        app.state.finder = Finder(ownership, calls, settings)
+        app.state.pool = pool
+        app.state.finder = Finder(pool, ownership.rulebook, calls)
+        app.state.desk = Desk(ownership, calls, Peers(part_at, token), settings)
         try:
             async with running(Relay(pool, bus, NAME).run(), consumer.run()):
                 yield
         finally:
             await pool.close()
 
-    return create_part(NAME, lifespan, (router, health_routes(_is_ready)), token, clock)
+    return create_part(NAME, lifespan, (router, internal, health_routes(_is_ready)), token, clock)
 
 
 async def _is_ready(request: Request) -> bool:

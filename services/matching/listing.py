@@ -1,66 +1,75 @@
-"""Finding a listing for a reader: here if its events have come, else by asking listings, and waiting for what must come."""
+"""Finding a listing for a reader: what matching has heard of it, on whichever process, else what listings says of it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 from uuid import UUID
+
+import asyncpg
 
 from kit.identity import Caller
 from kit.problems import Forbidden, NotFound, Unavailable
+from services.matching.bucket import Rulebook
 from services.matching.calls import Listings
-from services.matching.market import Fact, Market, SideName, side_of
-from services.matching.ownership import Ownership
-from services.matching.settings import MatchingSettings
+from services.matching.market import Fact, SideName, side_of
+from services.matching.repository import heard
 
-Found = TypeVar("Found")
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """A listing whose list is asked for. version: what every owner must have heard; current: the partitions on which it is matched;
+    ever: and those that it was ever sent to, where pairs of it may have been told and answered."""
+
+    id: UUID
+    version: int
+    current: frozenset[int]
+    ever: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Answers from the markets of this process."""
+    """Looks into the tables that all processes of matching share."""
 
-    ownership: Ownership
+    pool: asyncpg.Pool[asyncpg.Record]
+    rulebook: Rulebook
     listings: Listings
-    settings: MatchingSettings
 
-    async def own(self, side: SideName, id: UUID, caller: Caller) -> tuple[Fact, list[Market]] | None:
-        """My listing and its markets; None for a draft of mine. Raises 403 for a published one of others, else 404, and 503."""
-        known = self._known(side, id)
+    async def own(self, side: SideName, id: UUID, caller: Caller) -> Concern | None:
+        """My listing; None for a draft of mine. Raises 403 for a published one of others, else 404, and 503."""
+        known = {number: fact for number, fact in (await heard(self.pool, id)).items() if side_of(fact) == side}
         if not known:
-            asked = await self.listings.standing(side, id, caller)
-            self._check_owner(side, asked.organisation_id, asked.state, caller)
-            if asked.state != "published":
-                return None
-            waits = self.settings.waits_for_listing_seconds
-            known = await self._until(lambda: self._known(side, id) or None, waits, "this listing is being matched")
-        fact = max(known, key=lambda heard: heard.version)
-        self._check_owner(side, fact.organisation_id, fact.state, caller)
-        partitions = self.ownership.rulebook.partitions_of(fact)
-        waits = self.settings.waits_for_owner_seconds
-        markets = await self._until(lambda: self.ownership.holding(partitions), waits, "this part of the market changes hands")
-        return fact, markets
+            return await self._unheard(side, id, caller)
+        fact = max(known.values(), key=lambda one: one.version)
+        _check_owner(side, fact.organisation_id, fact.state, caller)
+        concern = self._concern(fact, frozenset(known))
+        if fact.state == "published":
+            return concern
+        asked = await self.listings.standing(side, id, caller)  # it may just have been published anew
+        is_back = asked.state == "published" and asked.version > fact.version
+        return Concern(id, asked.version, asked.partitions, asked.partitions | concern.ever) if is_back else concern
 
-    def _known(self, side: SideName, id: UUID) -> list[Fact]:
-        """What the markets here have heard of it."""
-        heard = (market.facts.get(id) for market in self.ownership.markets.values())
-        return [fact for fact in heard if fact is not None and side_of(fact) == side]
+    async def _unheard(self, side: SideName, id: UUID, caller: Caller) -> Concern | None:
+        asked = await self.listings.standing(side, id, caller)
+        _check_owner(side, asked.organisation_id, asked.state, caller)
+        return Concern(id, asked.version, asked.partitions, asked.partitions) if asked.state == "published" else None
 
-    def _check_owner(self, side: SideName, owner: UUID, state: str, caller: Caller) -> None:
-        if owner == caller.organisation_id:
-            return
-        if state == "published":
-            raise Forbidden(f"this {side} is another organisation's: ask for the matches of your own")
-        raise NotFound(f"there is no such {side}")
+    def _concern(self, fact: Fact, sent_to: frozenset[int]) -> Concern:
+        if self.rulebook.is_ahead(fact):
+            raise Unavailable("this part of the market is being upgraded; ask again in a moment")
+        current = frozenset(self.rulebook.partitions_of(fact))
+        return Concern(fact.id, fact.version, current, current | sent_to)
 
-    async def _until(self, look: Callable[[], Found | None], seconds: float, what: str) -> Found:
-        """What is looked for, as soon as it is there."""
-        try:
-            async with asyncio.timeout(seconds), self.ownership.has_changed:
-                while (found := look()) is None:
-                    await self.ownership.has_changed.wait()
-                return found
-        except TimeoutError:
-            raise Unavailable(f"{what}; ask again in a moment") from None
+    async def partition_of(self, offer_id: UUID) -> int:
+        """Where an offer's pairs are matched. Raises 404 for an offer that matching has not heard of."""
+        known = {number: fact for number, fact in (await heard(self.pool, offer_id)).items() if side_of(fact) == "offer"}
+        if not known:
+            raise NotFound("there is no such match")
+        return max(known, key=lambda number: known[number].version)
+
+
+def _check_owner(side: SideName, owner: UUID, state: str, caller: Caller) -> None:
+    if owner == caller.organisation_id:
+        return
+    if state == "published":
+        raise Forbidden(f"this {side} is another organisation's: ask for the matches of your own")
+    raise NotFound(f"there is no such {side}")

@@ -122,8 +122,12 @@ class Market:
 
     def has_passed(self, fact: Fact) -> bool:
         """Invariant 3: a version that is not newer than what stands changes nothing."""
-        known = self.facts.get(fact.id)
-        return known is not None and known.version >= fact.version
+        return self.has_heard(fact.id, fact.version)
+
+    def has_heard(self, id: UUID, version: int) -> bool:
+        """Whether a listing stands here at this version or a later one."""
+        known = self.facts.get(id)
+        return known is not None and known.version >= version
 
     def take(self, fact: Fact) -> None:
         """A listing as its newest event says: into its buckets' indexes if published, else out of them."""

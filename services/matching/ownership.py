@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 import asyncpg
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from kit.bus import TopicPartition
 from services.matching.bucket import NewerCatalogueError, Rulebook
 from services.matching.market import Fact, Market
+from services.matching.owners import Owners
 from services.matching.repository import stored_market
 
 log = structlog.get_logger()
@@ -37,6 +39,7 @@ class Ownership:
         self.epochs: dict[int, int] = {}
         self.markets: dict[int, Market] = {}
         self._resting: dict[int, Market] = {}
+        self.owners = Owners(pool)
         self.has_changed = asyncio.Condition()
 
     async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
@@ -62,6 +65,7 @@ class Ownership:
             self.epochs[partition] = await raise_epoch(self.pool, partition, self.address)
             resting = await self._rebuilt(partition)
         self.markets[partition] = resting
+        self.owners.forget()
         await self.wake()
         return resting
 
@@ -91,10 +95,20 @@ class Ownership:
         """The market of an owned partition, taken anew if it was spoilt."""
         return self.markets.get(partition) or await self.take(partition)
 
-    def holding(self, partitions: Iterable[int]) -> list[Market] | None:
-        """The markets of these partitions; None while one of them is not here, or not ready."""
-        found = [self.markets.get(number) for number in partitions]
-        return [market for market in found if market is not None] if all(found) else None
+    async def proven(self, partition: int) -> Market | None:
+        """The market of a partition that is ours by the table, too; None where another has taken it, or while it is rebuilt."""
+        rows = await self.owners.rows()
+        for number in [one for one in self._resting if one in rows and rows[one].epoch != self.epochs[one]]:
+            del self._resting[number]  # another has it: it will never be taken up again
+        row = rows.get(partition)
+        is_ours = row is not None and (row.epoch, row.address) == (self.epochs.get(partition), self.address)
+        return self.markets.get(partition) if is_ours else None
+
+    async def change(self, seconds: float) -> None:
+        """Waits until something changes here, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self.has_changed:
+                await self.has_changed.wait()
 
     async def wake(self) -> None:
         """Readers that wait for a listing or an owner look again."""

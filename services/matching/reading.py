@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from contracts.listings import OfferFact, WantFact
@@ -16,9 +17,10 @@ from contracts.matching import Match
 from services.matching.engine import FACTORS, Pair, Ranking
 from services.matching.market import CLOSING, Fact, Market, PairKey, pair_key, side_of
 from services.matching.match import ANSWERED, LAW, match_state, shown
+from services.matching.peers import Key, Listed, ListQuery
 from services.matching.telling import both
 
-Key = tuple[float, float, str]  # as they are ordered
+REMEMBERED = {*ANSWERED, "lapsed"}  # states of pairs that may have left the index long ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +29,20 @@ class Entry:
 
     key: Key
     pair: PairKey
-    market: Market
     scored: Pair
 
 
-def entries(markets: list[Market], fact: Fact, state: str | None, least: float) -> Iterator[Entry]:
+def page_of(market: Market, query: ListQuery) -> list[Listed]:
+    """The first matches of a listing on this partition behind the last that was seen. Of a listing that stands here."""
+    found = behind(entries(market, market.facts[query.listing_id], query.state, query.least), query.last)
+    return [Listed(key=entry.key, match=shown_entry(market, entry)) for entry in islice(found, query.count)]
+
+
+def entries(market: Market, fact: Fact, state: str | None, least: float) -> Iterator[Entry]:
     """A listing's matches in order: open ones (None), or those of one state; least: the lowest score that is asked for."""
-    if state in ANSWERED or state == "lapsed":
-        return iter(sorted(_remembered(markets, fact, state, least), key=lambda entry: entry.key))
-    return heapq.merge(*(_ranked(market, fact, bucket, state, least) for market in markets for bucket in market.buckets_of(fact)), key=_key)
+    if state in REMEMBERED:
+        return iter(sorted(_remembered(market, fact, state, least), key=_key))
+    return heapq.merge(*(_ranked(market, fact, bucket, state, least) for bucket in market.buckets_of(fact)), key=_key)
 
 
 def _key(entry: Entry) -> Key:
@@ -55,9 +62,9 @@ def _ranked(market: Market, fact: Fact, bucket: str, state: str | None, least: f
             return
         pair = pair_key(side, fact.id, counterpart)
         answered = market.answer_state(pair)
-        if answered in CLOSING or (state is not None and answered is not None):
+        if answered in CLOSING or (state is not None and answered is not None):  # a pair that is offered is open, and not `proposed`
             continue
-        yield Entry(_key_of(scored, counterpart), pair, market, scored)
+        yield Entry(_key_of(scored, counterpart), pair, scored)
 
 
 def _pair_at(ranking: Ranking, place: int, closed: tuple[str, ...]) -> Pair:
@@ -71,17 +78,16 @@ def _key_of(scored: Pair, counterpart: UUID) -> Key:
     return -round(scored.score, 10), round(scored.distance_km, 6), str(counterpart)
 
 
-def _remembered(markets: list[Market], fact: Fact, state: str, least: float) -> Iterator[Entry]:
+def _remembered(market: Market, fact: Fact, state: str, least: float) -> Iterator[Entry]:
     """From what was answered or told: such pairs may have left the index long ago."""
-    for market in markets:
-        for pair in market.pairs_of.get(fact.id, ()):
-            if not is_remembered(market, pair):
-                continue
-            offer, want = both(market, pair)
-            scored = market.score(offer, want)
-            if match_state(market, offer, want, scored.closed) == state and scored.score >= least:
-                counterpart = pair[1] if pair[0] == fact.id else pair[0]
-                yield Entry(_key_of(scored, counterpart), pair, market, scored)
+    for pair in market.pairs_of.get(fact.id, ()):
+        if not is_remembered(market, pair):
+            continue
+        offer, want = both(market, pair)
+        scored = market.score(offer, want)
+        if match_state(market, offer, want, scored.closed) == state and scored.score >= least:
+            counterpart = pair[1] if pair[0] == fact.id else pair[0]
+            yield Entry(_key_of(scored, counterpart), pair, scored)
 
 
 def is_remembered(market: Market, pair: PairKey) -> bool:
@@ -95,16 +101,15 @@ def behind(found: Iterable[Entry], last: Key | None) -> Iterator[Entry]:
     return (entry for entry in found if last is None or entry.key > last)
 
 
-def shown_entry(entry: Entry) -> Match:
-    return shown(entry.market, *both(entry.market, entry.pair), entry.scored)
+def shown_entry(market: Market, entry: Entry) -> Match:
+    return shown(market, *both(market, entry.pair), entry.scored)
 
 
-def match_by_id(markets: Iterable[Market], pair: PairKey, reader: UUID) -> Match | None:
+def match_by_id(market: Market, pair: PairKey, reader: UUID) -> Match | None:
     """A match to one of its sides: open, blocked, answered, or once told. None for all else."""
-    for market in markets:
-        offer, want = (market.facts.get(id) for id in pair)
-        if isinstance(offer, OfferFact) and isinstance(want, WantFact) and reader in (offer.organisation_id, want.organisation_id):
-            match = shown(market, offer, want)
-            was_told = pair in market.told or pair in market.answers
-            return match if match.state != "lapsed" or was_told else None
+    offer, want = (market.facts.get(id) for id in pair)
+    if isinstance(offer, OfferFact) and isinstance(want, WantFact) and reader in (offer.organisation_id, want.organisation_id):
+        match = shown(market, offer, want)
+        was_told = pair in market.told or pair in market.answers
+        return match if match.state != "lapsed" or was_told else None
     return None

@@ -61,6 +61,12 @@ async def stored_market(connection: Connection, partition: int) -> Stored:
     )
 
 
+async def heard(pool: asyncpg.Pool[asyncpg.Record], listing_id: UUID) -> dict[int, Fact]:
+    """What every partition has heard of a listing, whoever owns it."""
+    rows = await pool.fetch("select partition, side, fact from standing where listing_id = $1", listing_id)
+    return {row["partition"]: FACTS[row["side"]].model_validate_json(row["fact"]) for row in rows}
+
+
 async def keep_standing(connection: Connection, partition: int, facts: Sequence[Fact]) -> None:
     """Listings as their newest events say; an older version changes nothing."""
     await connection.execute(

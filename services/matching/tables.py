@@ -21,7 +21,7 @@ class Standing(SQLModel, table=True):
     __table_args__ = (one_of("standing", "side", ("offer", "want")),)
 
     partition: int = Field(primary_key=True)
-    listing_id: UUID = Field(primary_key=True)
+    listing_id: UUID = Field(primary_key=True, index=True)
     side: str
     version: int
     fact: str = Field(sa_type=Text)

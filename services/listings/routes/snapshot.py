@@ -53,8 +53,13 @@ async def _lines(sessions: Sessions, rules: Rules, side: SideName, now: datetime
 
 @internal.get("/listings/{side}/{id}")
 async def standing(side: SideName, id: UUID, session: Session) -> dict[str, object]:
-    """For matching: whose listing this is, in which state and version."""
+    """For matching: whose listing this is, in which state and version, and which partitions its events were ever sent to."""
     found: Offer | Want | None = await session.get(SIDES[side].kind, id)
     if found is None:
         raise NotFound(f"there is no such {side}")
-    return {"organisation_id": str(found.organisation_id), "state": found.state, "version": found.version}
+    return {
+        "organisation_id": str(found.organisation_id),
+        "state": found.state,
+        "version": found.version,
+        "partitions": found.partitions,
+    }
