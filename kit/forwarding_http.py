@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from io import BytesIO
 from itertools import cycle
 from time import monotonic
@@ -18,7 +19,7 @@ import aiohttp
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from yarl import URL
 
-from kit.forwarding import AnswerCutOff, Headers, PartAnswer, PartRequest
+from kit.forwarding import AnswerCutOff, Headers, Part, PartAnswer, PartRequest
 from kit.idempotency import HEADER
 from kit.problems import BadRequest, Unavailable
 from kit.transient import backoff_seconds
@@ -122,6 +123,44 @@ class HttpPart:
             data=_body(request.body),
             allow_redirects=False,
         )
+
+
+class HttpParts:
+    """Parts that are found by their address while the process runs; an async context that owns the connections.
+
+    Nobody is waited for: who is away may have been replaced, and the caller looks again who it is."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, HttpPart] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> HttpParts:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._opened.clear()
+        await self._stack.aclose()
+
+    def at(self, address: str) -> Part:
+        """The part at this address; it is connected to when it is called."""
+        return PartAt(self, address)
+
+    async def opened(self, address: str) -> HttpPart:
+        """The one at this address, with its connections."""
+        if address not in self._opened:
+            self._opened[address] = await self._stack.enter_async_context(HttpPart([address], patience_seconds=0))
+        return self._opened[address]
+
+
+class PartAt:
+    """A part of `HttpParts`."""
+
+    def __init__(self, parts: HttpParts, address: str) -> None:
+        self._parts, self._address = parts, address
+
+    async def call(self, request: PartRequest) -> PartAnswer:
+        part = await self._parts.opened(self._address)
+        return await part.call(request)
 
 
 def _fields(lines: Headers) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from gateway.settings import GatewaySettings
 from infra.distributed.settings import DoorSettings, ListingsCallSettings, PartsCallSettings, PreparingSettings, SecretsSettings, told
 from kit.bus import Bus
 from kit.bus_postgres import PostgresBus
-from kit.forwarding_http import EndedByCaller, HttpPart
+from kit.forwarding_http import EndedByCaller, HttpPart, HttpParts
 from kit.settings import PartSettings
 from services.listings import app as listings
 from services.listings.settings import ListingsSettings
@@ -47,7 +47,7 @@ class Process:
     app: FastAPI
     answering: ASGIApp
     buses: Sequence[Bus] = ()
-    calls: Sequence[HttpPart] = ()
+    calls: Sequence[HttpPart | HttpParts] = ()
     release: Callable[[], None] = lambda: None
 
 
@@ -69,9 +69,9 @@ def _listings() -> Process:
 
 def _matching() -> Process:
     settings, called = told(MatchingSettings), told(ListingsCallSettings)
-    bus, calls = _bus(settings, matching.NAME), HttpPart(called.listings_url)
-    app = matching.create_app(settings, bus, load_catalogue(), calls)
-    return Process(matching.NAME, app, EndedByCaller(app), [bus], [calls])
+    bus, calls, owners = _bus(settings, matching.NAME), HttpPart(called.listings_url), HttpParts()
+    app = matching.create_app(settings, bus, load_catalogue(), calls, part_at=owners.at)
+    return Process(matching.NAME, app, EndedByCaller(app), [bus], [calls, owners])
 
 
 def _notifications() -> Process:

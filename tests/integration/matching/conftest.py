@@ -16,6 +16,7 @@ from kit.bus_postgres import ensure_topics
 from kit.migrations import OWNER, ensure_roles, migrate
 from services.matching.app import MIGRATIONS
 from tests.integration.matching.owners import Standing, as_role, open_standing
+from tests.integration.matching.processes import Market, opened
 
 
 @pytest.fixture
@@ -37,3 +38,10 @@ async def standing(dsn: str) -> AsyncIterator[Standing]:
     with capture_logs():
         async with AsyncExitStack() as stack:
             yield await open_standing(dsn, stack)
+
+
+@pytest.fixture
+async def market(standing: Standing) -> AsyncIterator[Market]:
+    """Processes of matching, to be begun by the tests."""
+    async with opened(standing) as market:
+        yield market

@@ -258,3 +258,8 @@ def partitions_of(event: Event) -> set[int]:
         return {CATALOGUE.partitions[CATALOGUE.materials[event.data.material].family]}
     assert isinstance(event.data, OfferFact | WantFact)
     return RULEBOOK.partitions_of(event.data)
+
+
+def id_of(event: Event) -> UUID:
+    """Of the listing that a listing's event is about."""
+    return UUID(event.subject)
