@@ -17,6 +17,8 @@ from kit.bus import Bus
 from kit.database import Sessions, create_engine, sessions_of
 from kit.migrations import OWNER, ensure_roles, migrate
 from services.listings.app import MIGRATIONS, create_app
+from services.listings.rules import Rules
+from services.listings.scheduler import Scheduler
 from services.listings.settings import ListingsSettings
 from tests.integration.listings.traders import NOW, TABLES, TOKEN, FakeClock, Trader, as_role, join
 
@@ -108,3 +110,9 @@ async def seeker(joins: Joins) -> Trader:
 @pytest.fixture
 async def stranger(joins: Joins) -> Trader:
     return await joins()
+
+
+@pytest.fixture
+def scheduler(sessions: Sessions, catalogue: Catalogue, clock: FakeClock) -> Scheduler:
+    """The clocks of listings; they go when the test says `catch_up`."""
+    return Scheduler(sessions, Rules(catalogue), clock)

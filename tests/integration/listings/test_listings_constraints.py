@@ -64,18 +64,11 @@ async def test_every_rule_of_the_database_has_its_problem_or_is_known_to_be_ours
 
 
 @pytest.fixture
-async def a_little_of_everything(holder: Trader, sessions: Sessions) -> None:
+async def a_little_of_everything(holder: Trader) -> None:
     for _ in range(2):
         await holder.offer()
         await holder.want()
     await holder.licence("eo_rs")
-    async with sessions.begin() as session:
-        await session.execute(
-            text(
-                "insert into people (id, organisation_id, email, display_name, language, password_hash, created_at)"
-                " select id, id, 'a@example.pe', 'Rosa', 'es', '', now() from organisations"
-            )
-        )
 
 
 @pytest.mark.usefixtures("a_little_of_everything")

@@ -18,7 +18,7 @@ from contracts.envelope import rfc3339
 from kit.database import Sessions
 from kit.identity import ALL_SCOPES, INTERNAL, Caller
 from kit.ids import new_id
-from services.listings.organisation import Organisation, Site
+from services.listings.organisation import Organisation, Person, Site
 
 Json = dict[str, Any]
 Connection = asyncpg.Connection
@@ -179,6 +179,8 @@ async def join_many(
         for one in made:
             place = {"latitude": where[0], "longitude": where[1]}
             session.add(Site(id=one.site_id, organisation_id=one.id, name="Planta", created_at=NOW, **place))
+            person = {"email": f"{one.person_id}@example.pe", "display_name": "Rosa", "language": "es", "password_hash": ""}
+            session.add(Person(id=one.person_id, organisation_id=one.id, created_at=NOW, **person))
     return made
 
 
