@@ -107,6 +107,8 @@ CORPUS: dict[tuple[str, str], Json] = {
         "reason": "x",
     },
     ("POST", "/internal/contacts"): {"organisation_id": str(new_id()), "deal_ids": [str(new_id())]},
+    ("POST", "/internal/addresses"): {"organisation_ids": [str(new_id())]},
+    ("PUT", "/internal/people/{person_id}/language"): {"language": "en"},
     ("POST", "/internal/api-keys/verify"): {"key_hash": "0" * 64},
 }
 # What a field takes all the same.
@@ -159,7 +161,9 @@ class Corpus:
 async def corpus(request: pytest.FixtureRequest, holder: Trader) -> tuple[Corpus, Json]:
     method, path = request.param
     listing = await (holder.want if "wants" in path else holder.offer)()
-    return Corpus(holder, method, path.format(id=listing["id"]), f'"{listing["version"]}"'), CORPUS[request.param]
+    return Corpus(holder, method, path.format(id=listing["id"], person_id=holder.person_id), f'"{listing["version"]}"'), CORPUS[
+        request.param
+    ]
 
 
 def test_the_corpus_knows_every_json_route() -> None:
@@ -212,9 +216,11 @@ async def test_a_path_that_names_nothing_is_not_found(sessions: Sessions, holder
     stood = await written(sessions)
     for id in IDS:
         named = path.replace("{side}", "offer") if "{side}" in path else path
-        for parameter in ("{id}", "{key_id}", "{licence_id}", "{code}"):
+        for parameter in ("{id}", "{key_id}", "{licence_id}", "{person_id}", "{code}"):
             named = named.replace(parameter, id)
-        answer = await holder.call(method, named, {} if method == "PATCH" else None, {"If-Match": '"1"'})
+        answer = await holder.call(
+            method, named, {"language": "en"} if method == "PUT" else {} if method == "PATCH" else None, {"If-Match": '"1"'}
+        )
         assert answer.status_code in (404, 405), f"{method} {id[:40]}: {answer.status_code}"
         problem(answer, answer.status_code)
     assert await written(sessions) == stood

@@ -51,6 +51,8 @@ ROUTES: dict[tuple[str, str], str] = {
 INSIDE = {
     ("POST", "/internal/api-keys/verify"),
     ("POST", "/internal/contacts"),
+    ("POST", "/internal/addresses"),
+    ("PUT", "/internal/people/{person_id}/language"),
     ("POST", "/internal/answers"),
     ("GET", "/internal/listings/{side}/{id}"),
 }
@@ -199,8 +201,10 @@ async def test_the_inside_is_there_for_our_own_parts_only(
     stood = await written(sessions)
     for token in (None, "", "wrong", TOKEN + " "):
         headers = {ORGANISATION: str(holder.id), SCOPES: " ".join(ALL_SCOPES)} | ({} if token is None else {INTERNAL: token})
-        body = {} if method == "POST" else None
-        answer = await http.request(method, path.format(side="offer", id=belongings.offer["id"]), headers=headers, json=body)
+        body = None if method == "GET" else {}
+        answer = await http.request(
+            method, path.format(side="offer", id=belongings.offer["id"], person_id=holder.person_id), headers=headers, json=body
+        )
         problem(answer, 404)
     assert await written(sessions) == stood
 

@@ -211,7 +211,20 @@ async def types_told(sessions: Sessions, *subjects: Json) -> list[str]:
     return [one.type for one in await told(sessions, subjects)]
 
 
-TABLES = ("organisations", "people", "sites", "licences", "offers", "wants", "deals", "sessions", "api_keys", "idempotency", "outbox")
+TABLES = (
+    "organisations",
+    "people",
+    "sites",
+    "licences",
+    "offers",
+    "wants",
+    "deals",
+    "sessions",
+    "api_keys",
+    "catalogue_basis",
+    "idempotency",
+    "outbox",
+)
 DIGEST = "select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from {} t"
 
 
