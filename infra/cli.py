@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from infra.commands.catalogue import CATALOGUE
 from infra.commands.command import Command, Group
 from infra.commands.contracts import CONTRACTS
+from infra.commands.dead_letters import DEAD_LETTERS
 from infra.commands.erase import ERASE
 from infra.commands.excuses import excused
+from infra.commands.licences import LICENCES
 from infra.commands.migrate import MIGRATE
+from infra.commands.organisations import ORGANISATIONS
 from infra.commands.run import RUN
 from infra.commands.serve import SERVE
 from infra.commands.topics import TOPICS
@@ -21,6 +24,9 @@ COMMANDS: tuple[Command | Group, ...] = (
     ERASE,
     CATALOGUE,
     CONTRACTS,
+    DEAD_LETTERS,
+    ORGANISATIONS,
+    LICENCES,
     SERVE,
     TOPICS,
 )

@@ -1,26 +1,32 @@
 """Dead letters: what failed by itself, kept with its cause, to be read and replayed (invariant 7).
 
 A replay publishes the same event, with the same id, to the partition it came from. Consumers guard by id and version, so it is
-harmless to replay twice, or what has been handled in the meantime.
+harmless to replay twice, or what has been handled in the meantime. That it was replayed is noted in the same topic, by a record of its
+own: a log forgets nothing when it is told to, only when its time has come.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kit.bus import Bus, Message, Record
 
 PREFIX = "dead-"
+REPLAYED = "dead-replayed"
+UNKNOWN = "?"
 CAUSE_CHARACTERS = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """What failed, where it came from, who failed and why. `position` is that of the letter, `source_position` that of the original."""
+    """What failed, where it came from, who failed and why. `position` is that of the letter, `source_position` that of the original.
 
+    `replayed`: when it was last published again, None if never. Something that got into the topic by other hands has no known source."""
+
+    topic: str
     position: int
     source_topic: str
     source_partition: int
@@ -31,6 +37,12 @@ class DeadLetter:
     key: str
     headers: dict[str, str]
     value: bytes
+    replayed: str | None
+
+    @property
+    def has_source(self) -> bool:
+        """Whether it can be published again."""
+        return self.source_topic != UNKNOWN
 
 
 def letter(record: Record, *, topic: str, consumer: str, error: BaseException, now: datetime | None = None) -> Message:
@@ -60,8 +72,10 @@ def cause_of(error: BaseException) -> str:
 
 async def dead_letters(bus: Bus, topic: str) -> AsyncIterator[DeadLetter]:
     """All that the topic holds. Raises UnknownTopicError."""
+    replayed = {record.headers[REPLAYED]: _when(record) async for record in bus.browse(topic) if REPLAYED in record.headers}
     async for record in bus.browse(topic):
-        yield _read(record)
+        if REPLAYED not in record.headers:
+            yield _read(record, replayed.get(str(record.position)))
 
 
 async def show(bus: Bus, topic: str, position: int) -> DeadLetter:
@@ -72,25 +86,34 @@ async def show(bus: Bus, topic: str, position: int) -> DeadLetter:
     raise LookupError(f"no dead letter {position} in {topic}")
 
 
-async def replay(bus: Bus, letters: Iterable[DeadLetter]) -> int:
-    """Publish them again where they came from; how many."""
-    batch = [Message(one.source_topic, one.source_partition, one.key, one.headers, one.value) for one in letters]
-    await bus.publish(batch)
-    return len(batch)
+async def replay(bus: Bus, letters: Sequence[DeadLetter], now: datetime | None = None) -> int:
+    """Publish those that have a source again where they came from, and note it; how many."""
+    known = [one for one in letters if one.has_source]
+    time = (now or datetime.now(UTC)).isoformat()
+    again = [Message(one.source_topic, one.source_partition, one.key, one.headers, one.value) for one in known]
+    notes = [Message(one.topic, None, one.key, {REPLAYED: str(one.position), "dead-time": time}, b"") for one in known]
+    await bus.publish([*again, *notes])
+    return len(known)
 
 
-def _read(record: Record) -> DeadLetter:
+def _read(record: Record, replayed: str | None) -> DeadLetter:
     headers = dict(record.headers)
     dead = {name: headers.pop(name) for name in list(headers) if name.startswith(PREFIX)}
     return DeadLetter(
+        topic=record.topic,
         position=record.position,
-        source_topic=dead["dead-topic"],
-        source_partition=int(dead["dead-partition"]),
-        source_position=int(dead["dead-position"]),
-        consumer=dead["dead-consumer"],
-        cause=dead["dead-cause"],
-        time=dead["dead-time"],
+        source_topic=dead.get("dead-topic", UNKNOWN),
+        source_partition=int(dead.get("dead-partition", 0)),
+        source_position=int(dead.get("dead-position", 0)),
+        consumer=dead.get("dead-consumer", UNKNOWN),
+        cause=dead.get("dead-cause", "nobody said why"),
+        time=_when(record),
         key=record.key,
         headers=headers,
         value=record.value,
+        replayed=replayed,
     )
+
+
+def _when(record: Record) -> str:
+    return record.headers.get("dead-time") or record.time.isoformat()

@@ -44,14 +44,31 @@ class MigrationSet:
         return [script.revision for script in self.scripts().walk_revisions()][::-1]
 
 
+class NewerSchemaError(RuntimeError):
+    """The schema was written by a newer release: this one does not know what it would read."""
+
+
+def check_known(part: MigrationSet, revision: str | None) -> None:
+    """Raises NewerSchemaError."""
+    if revision is not None and revision not in part.revisions():
+        raise NewerSchemaError(
+            f"the schema {part.schema} is at revision {revision}, and this release knows {part.revisions()[-1]} as the last: a newer"
+            " release has used this database. Run that release or a newer one, or restore a backup that was made before"
+        )
+
+
 async def migrate(dsn: str, part: MigrationSet, revision: str = "head") -> None:
-    """Bring the part's schema up to the revision, as the owner role. Safe to run concurrently: one waits for the other."""
+    """Bring the part's schema up to the revision, as the owner role. Safe to run concurrently: one waits for the other.
+
+    Raises NewerSchemaError."""
+    check_known(part, await current_revision(dsn, part))
     scripts = part.scripts()
     await _run(dsn, part, scripts, revision, lambda current, _: scripts._upgrade_revs(revision, current))
 
 
 async def downgrade(dsn: str, part: MigrationSet, revision: str) -> None:
-    """Bring it back down; "base" is nothing at all."""
+    """Bring it back down; "base" is nothing at all. Raises NewerSchemaError."""
+    check_known(part, await current_revision(dsn, part))
     scripts = part.scripts()
     await _run(dsn, part, scripts, revision, lambda current, _: scripts._downgrade_revs(revision, current))
 

@@ -64,8 +64,8 @@ def settings_of(arguments: Arguments) -> ExchangeSettings:
     return ExchangeSettings(**typed)
 
 
-def on_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Does it on a loop of its own."""
-    configure_logging()
+def on_loop(work: Coroutine[Any, Any, None], level: str = "INFO") -> None:
+    """Does it on a loop of its own, and logs what is as grave as the level."""
+    configure_logging(level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)

@@ -15,7 +15,9 @@ from infra.distributed.secrets import SampleSecretError
 from infra.embedded.door import PortTakenError
 from infra.embedded.lock import FolderInUseError
 from infra.embedded.process import OwnServerError
+from infra.operating.reach import UnreachableError
 from infra.sample.market import SampleError
+from kit.migrations import NewerSchemaError
 
 
 class CannotError(RuntimeError):
@@ -31,6 +33,8 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (SampleError, 1),
     (CatalogueError, 1),
     (CannotError, 1),
+    (UnreachableError, 1),
+    (NewerSchemaError, 1),
 )
 
 

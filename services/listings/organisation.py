@@ -30,6 +30,13 @@ class Organisation(SQLModel, table=True):
     activity: str | None = None
     created_at: datetime = Field(sa_type=Moment)
 
+    def verify(self, is_verified: bool) -> bool:
+        """Whether an operator knows it to be who it says it is; False where nothing changed."""
+        if self.is_verified == is_verified:
+            return False
+        self.is_verified = is_verified
+        return True
+
 
 class Person(SQLModel, table=True):
     """Somebody who signs in for an organisation. The password is kept as its argon2id hash."""
@@ -87,6 +94,13 @@ class Licence(SQLModel, table=True):
     ends_at: datetime | None = Field(default=None, sa_type=Moment)
     has_ended: bool = False
     created_at: datetime = Field(sa_type=Moment)
+
+    def rest_on(self, evidence: str) -> bool:
+        """What an operator has seen of it; False where that was known."""
+        if self.evidence == evidence:
+            return False
+        self.evidence = evidence
+        return True
 
     def end(self, now: datetime) -> bool:
         """Its last day is over; harmless when that was said before (False)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,26 +15,30 @@ from tests.e2e.people import Member, join
 from tests.e2e.running import Exchange
 
 
-@pytest.fixture
-def mortal() -> Iterator[Exchange]:
-    """An exchange of one test's own. Its folder may be entered by an unprivileged server."""
+@contextmanager
+def new_exchange() -> Iterator[Exchange]:
+    """One that is not started. Its folder may be entered by an unprivileged server."""
     folder = Path(tempfile.mkdtemp(prefix="ayni-e2e-"))
     folder.chmod(0o755)
     exchange = Exchange(folder)
-    yield exchange
-    exchange.stop()
-    shutil.rmtree(folder)
+    try:
+        yield exchange
+    finally:
+        exchange.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def mortal() -> Iterator[Exchange]:
+    """An exchange of one test's own."""
+    with new_exchange() as exchange:
+        yield exchange
 
 
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
-    folder = Path(tempfile.mkdtemp(prefix="ayni-e2e-"))
-    folder.chmod(0o755)
-    exchange = Exchange(folder)
-    with exchange.start() as client:
+    with new_exchange() as exchange, exchange.start() as client:
         yield client
-    exchange.stop()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -43,6 +43,11 @@ class Cited:
 async def lock_basis(session: AsyncSession) -> dict[str, Basis]:
     """By material, as it was kept; whoever else asks waits until the transaction ends."""
     await session.execute(text("select pg_advisory_xact_lock(hashtextextended('listings.catalogue', 0))"))
+    return await kept_basis(session)
+
+
+async def kept_basis(session: AsyncSession) -> dict[str, Basis]:
+    """By material, as it was kept."""
     return {row.code: row.basis for row in await session.execute(text("select code, basis from catalogue_basis"))}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -26,6 +26,38 @@ async def lock_organisation(session: AsyncSession, id: UUID) -> Organisation:
     """The first lock of the order organisation, offer, want, deal (design.md, Answers)."""
     statement = select(Organisation).where(Organisation.id == id).with_for_update()
     return (await session.execute(statement)).scalar_one()
+
+
+async def organisations_named(session: AsyncSession, name: str) -> Sequence[Organisation]:
+    """Those with this id or tax id: one at most, unless two countries gave the same number."""
+    try:
+        is_named = col(Organisation.id) == UUID(name)
+    except ValueError:
+        is_named = col(Organisation.tax_id) == name
+    return (await session.execute(select(Organisation).where(is_named).order_by(col(Organisation.id)))).scalars().all()
+
+
+async def all_organisations(session: AsyncSession, kind: str | None, is_verified: bool | None) -> Sequence[Organisation]:
+    """In the order of joining."""
+    statement = select(Organisation).order_by(col(Organisation.id))
+    if kind is not None:
+        statement = statement.where(col(Organisation.kind) == kind)
+    if is_verified is not None:
+        statement = statement.where(col(Organisation.is_verified) == is_verified)
+    return (await session.execute(statement)).scalars().all()
+
+
+async def held_licences(
+    session: AsyncSession, organisation_id: UUID | None, evidence: str | None
+) -> Sequence[tuple[Licence, Organisation]]:
+    """Licences with their holders, in the order of their making."""
+    statement = select(Licence, Organisation).join(Organisation, col(Organisation.id) == col(Licence.organisation_id))
+    if organisation_id is not None:
+        statement = statement.where(col(Licence.organisation_id) == organisation_id)
+    if evidence is not None:
+        statement = statement.where(col(Licence.evidence) == evidence)
+    rows = (await session.execute(statement.order_by(col(Licence.id)))).all()
+    return [(licence, organisation) for licence, organisation in rows]
 
 
 async def sites_of(session: AsyncSession, organisation_id: UUID) -> list[Site]:
