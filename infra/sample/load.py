@@ -7,7 +7,7 @@ the next one, and what a visitor changed since stays as the visitor left it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import httpx
@@ -49,8 +49,10 @@ async def few_at_a_time(work: Iterable[Awaitable[None]]) -> None:
 
 
 async def _import(member: Member, side: str, now: datetime) -> None:
-    known = await _external_ids(member, side) if member.organisation.listings[side] else set()
-    lines = [line for line in member.organisation.listings[side] if line.cells["external_id"] not in known]
+    lines = member.organisation.listings[side]
+    if lines and not member.is_new:
+        known = await _external_ids(member, side)
+        lines = [line for line in lines if line.cells["external_id"] not in known]
     if not lines:
         return
     path, headers = f"/v1/{side}/import", {"Content-Type": "text/csv; charset=utf-8"}
@@ -70,7 +72,7 @@ async def _external_ids(member: Member, side: str) -> set[str]:
         query["after"] = page["next"]
 
 
-def _refusal(side: str, lines: list[Line], rejected: dict[str, object]) -> str:
+def _refusal(side: str, lines: Sequence[Line], rejected: dict[str, object]) -> str:
     """In the words of our file: the exchange counts the lines of what it was sent, whose header is 1."""
     line = lines[int(str(rejected["line"])) - 2]
     errors = rejected["errors"]

@@ -12,21 +12,25 @@ from infra.sample.moments import day
 
 
 class Member:
-    """An organisation with a session; a session that has ended is opened again."""
+    """An organisation with a session; a session that has ended is opened again. is_new: it joined just now, and has nothing there."""
 
     def __init__(self, client: httpx.AsyncClient, organisation: SampleOrganisation) -> None:
         self.organisation = organisation
+        self.is_new = False
         self._client = client
         self._token = ""
 
     async def join(self, today: date) -> None:
         """Joins with the first site, or signs in where it has joined before; then adds the sites that are still missing."""
         answer = await self._client.post("/v1/organisations", json=_joining(self.organisation, today))
-        if answer.status_code == httpx.codes.CONFLICT:
-            await self.sign_in()
+        self.is_new = answer.status_code != httpx.codes.CONFLICT
+        if self.is_new:
+            joined = _body(answer, self.organisation.cells["name"])
+            self._token = joined["token"]
         else:
-            self._token = _body(answer, self.organisation.cells["name"])["token"]
-        mine = {site["name"] for site in (await self.ask("GET", "/v1/me"))["organisation"]["sites"]}
+            await self.sign_in()
+            joined = await self.ask("GET", "/v1/me")
+        mine = {site["name"] for site in joined["organisation"]["sites"]}
         for site in self.organisation.sites:
             if site["name"] not in mine:
                 await self.ask("POST", "/v1/sites", json=_site(site))
