@@ -4,6 +4,7 @@
 PORT ?= 8080
 VAR ?= var
 SAMPLE ?= yes
+SPEED ?= 720
 PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
@@ -15,13 +16,16 @@ BENCHES = $(wildcard tests/bench/test_*.py)
 
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean erase
+.PHONY: help run demo test check bench clean erase
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
 
 run: $(READY) ## The exchange on 127.0.0.1, until Ctrl-C (PORT=8080, VAR=var, SAMPLE=yes|no)
 	@PORT='$(PORT)' VAR='$(VAR)' SAMPLE='$(SAMPLE)' exec $(BIN)/ayni run --end-with-parent
+
+demo: $(READY) ## A day of the market, played against the exchange that runs in VAR (SPEED=720)
+	@exec $(BIN)/ayni demo --var '$(VAR)' --speed '$(SPEED)'
 
 test: $(READY) $(ASYNCAPI) ## Every test, with the real servers
 	$(BIN)/pytest --ignore=tests/bench

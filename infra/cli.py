@@ -9,6 +9,7 @@ from infra.commands.catalogue import CATALOGUE
 from infra.commands.command import Command, Group
 from infra.commands.contracts import CONTRACTS
 from infra.commands.dead_letters import DEAD_LETTERS
+from infra.commands.demo import DEMO
 from infra.commands.erase import ERASE
 from infra.commands.excuses import excused
 from infra.commands.licences import LICENCES
@@ -22,6 +23,7 @@ COMMANDS: tuple[Command | Group, ...] = (
     RUN,
     MIGRATE,
     ERASE,
+    DEMO,
     CATALOGUE,
     CONTRACTS,
     DEAD_LETTERS,

@@ -6,8 +6,7 @@ the next one, and what a visitor changed since stays as the visitor left it.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import httpx
@@ -15,8 +14,8 @@ import httpx
 from contracts.countries import country
 from infra.sample.market import SIDES, Line, SampleError, read_market, spreadsheet
 from infra.sample.member import Member
+from infra.sample.together import few_at_a_time
 
-AT_ONCE = 4
 TIMEOUT_SECONDS = 60
 PAGE = 100
 
@@ -30,22 +29,6 @@ async def load_sample(gateway_url: str) -> None:
         await few_at_a_time(member.join(today) for member in members)
         for side in SIDES:
             await few_at_a_time(_import(member, side, now) for member in members)
-
-
-async def few_at_a_time(work: Iterable[Awaitable[None]]) -> None:
-    """All of it, AT_ONCE of it at any time. Raises the first error."""
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def in_turn(one: Awaitable[None]) -> None:
-        async with turns:
-            await one
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(in_turn(one))
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
 
 
 async def _import(member: Member, side: str, now: datetime) -> None:

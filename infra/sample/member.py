@@ -53,8 +53,12 @@ class Member:
             answer = await self._send(method, path, request)
         return answer
 
+    def identity(self) -> dict[str, str]:
+        """The header by which the exchange knows it, until the session ends."""
+        return {"Authorization": f"Bearer {self._token}"}
+
     async def _send(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self._token}", **request.get("headers", {})}
+        headers = self.identity() | request.get("headers", {})
         return await self._client.request(method, path, **request | {"headers": headers})
 
 
