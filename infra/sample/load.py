@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import httpx
 
@@ -26,9 +27,9 @@ async def load_sample(gateway_url: str) -> None:
     async with httpx.AsyncClient(base_url=gateway_url, timeout=TIMEOUT_SECONDS) as client:
         members = [Member(client, organisation) for organisation in read_market()]
         today = country().today(now)
-        await few_at_a_time(member.join(today) for member in members)
+        await few_at_a_time(partial(member.join, today) for member in members)
         for side in SIDES:
-            await few_at_a_time(_import(member, side, now) for member in members)
+            await few_at_a_time(partial(_import, member, side, now) for member in members)
 
 
 async def _import(member: Member, side: str, now: datetime) -> None:

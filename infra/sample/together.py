@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,13 +23,13 @@ async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         raise errors.exceptions[0] from None
 
 
-async def few_at_a_time(work: Iterable[Awaitable[None]], at_once: int = 4) -> None:
-    """All of it, so much of it at any time. Raises the first error."""
+async def few_at_a_time(work: Iterable[Callable[[], Awaitable[None]]], at_once: int = 4) -> None:
+    """All of it, so much of it at any time. Raises the first error, and begins nothing more then."""
     turns = asyncio.Semaphore(at_once)
 
-    async def in_turn(one: Awaitable[None]) -> None:
+    async def in_turn(one: Callable[[], Awaitable[None]]) -> None:
         async with turns:
-            await one
+            await one()
 
     try:
         async with asyncio.TaskGroup() as group:

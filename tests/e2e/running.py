@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -30,20 +30,24 @@ def until(look: Callable[[], Found | None], what: str, seconds: float = PATIENCE
 
 
 class Exchange:
-    """One exchange in a folder; started again it finds its data."""
+    """One exchange in a folder; started again it finds its data. options: of `ayni run`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, options: Sequence[str] = ("--port", "0", "--no-sample")) -> None:
+        self.folder, self.options = folder, options
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> httpx.Client:
         """A client of its gateway, once it is ready."""
-        settings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-        command = [COMMAND, "run", "--port", "0", "--var", self.folder / "var", "--no-sample", "--end-with-parent"]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log)
+        self.launch()
         until(self._is_ready, "the exchange runs")
         return httpx.Client(base_url=self.running["gateway"], timeout=30, limits=httpx.Limits(max_connections=64))
+
+    def launch(self) -> None:
+        """Begins to start it."""
+        settings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        command = [COMMAND, "run", "--var", self.folder / "var", "--end-with-parent", *self.options]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log)
 
     def _is_ready(self) -> bool:
         assert self.process is not None

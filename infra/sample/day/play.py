@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -38,7 +39,7 @@ async def play_day(gateway_url: str, speed: float, say: Say) -> None:
     async with httpx.AsyncClient(base_url=gateway_url, timeout=TIMEOUT_SECONDS) as client:
         players = {name: Player(Member(client, one)) for name, one in _cast(acts).items()}
         today = country().today(datetime.now(UTC))
-        await few_at_a_time(player.member.join(today) for player in players.values())
+        await few_at_a_time(partial(player.member.join, today) for player in players.values())
         for player in players.values():
             await player.clear()  # of a day that was cut short
         day = Day(client, players, await _storyteller(players), say)
