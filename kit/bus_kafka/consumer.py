@@ -7,8 +7,8 @@ the next poll makes a new one: aiokafka's own recovery is not relied on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -28,7 +28,7 @@ JOINS = Counter("ayni_kafka_joins_total", "Times a consumer made a new client an
 REBALANCES = Counter("ayni_kafka_rebalances_total", "Times a consumer was given its partitions", ["group"])
 STUCK = Counter("ayni_kafka_stuck_total", "Times a consumer made no progress and was replaced", ["group"])
 
-COMMIT_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
 GOODBYE_SECONDS = 2.0
 LEAST_WAIT_MS = 1  # with 0 aiokafka does not wait at all, and nothing else would run
 LOST_POLL_SECONDS = 1.0
@@ -78,12 +78,11 @@ class KafkaConsumer:
         member = self._member
         if member is None or positions.keys() - member.turns.owned:
             raise CommitFailedError(f"not assigned: {sorted(positions)}")
-        async with member.turns.commits, asyncio.timeout(COMMIT_SECONDS):
-            try:
-                with translated("Kafka takes no commit"):
-                    await member.client.commit(dict(zip(kafka_partitions(positions), positions.values(), strict=True)))
-            except (errors.CommitFailedError, errors.IllegalStateError) as error:
-                raise CommitFailedError(f"the group has gone on without this member: {error}") from error
+        try:
+            async with member.turns.commits, _answered(member, "Kafka takes no commit"):
+                await member.client.commit(dict(zip(kafka_partitions(positions), positions.values(), strict=True)))
+        except (errors.CommitFailedError, errors.IllegalStateError) as error:
+            raise CommitFailedError(f"the group has gone on without this member: {error}") from error
 
     def pause(self, partitions: Collection[TopicPartition]) -> None:
         """As the port says."""
@@ -110,9 +109,8 @@ class KafkaConsumer:
         member = self._member
         if member is None:
             raise ConnectionError("the member is not joined")
-        async with asyncio.timeout(COMMIT_SECONDS):
-            with translated("Kafka does not say where the partitions end"):
-                ends = await member.client.end_offsets(kafka_partitions(partitions))
+        async with _answered(member, "Kafka does not say where the partitions end"):
+            ends = await member.client.end_offsets(kafka_partitions(partitions))
         return {one: self._end(member, one, ends[kafka]) for one, kafka in zip(partitions, kafka_partitions(partitions), strict=True)}
 
     def assignment(self) -> frozenset[TopicPartition]:
@@ -213,6 +211,18 @@ class Member:
             await self.turns.end()
         finally:
             await _depart(self.client)
+
+
+@asynccontextmanager
+async def _answered(member: Member, otherwise: str) -> AsyncIterator[None]:
+    """In a bounded time; else the member knows that the cluster does not answer. Raises OSError."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            with translated(otherwise):
+                yield
+    except OSError as error:
+        member.watch.lost(error)
+        raise
 
 
 async def _depart(client: AIOKafkaConsumer) -> None:

@@ -35,12 +35,17 @@ class Watch:
         self._advanced_at = _now()
         self.hindrance = None
 
+    def lost(self, error: Exception) -> None:
+        """A call was not answered: so it stays until one is."""
+        self.hindrance = repr(error)
+        self._advanced_at = _now()
+
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
             await asyncio.sleep(self._period)
             if self._turns.is_in_hand or self._turns.is_changing:
-                self.advanced()
+                self._advanced_at = _now()
             else:
                 await self._look()
 
@@ -49,8 +54,7 @@ class Watch:
             async with asyncio.timeout(self._connection.timeouts.session_seconds):
                 gets_on = await (self._gets_on() if self._turns.is_joined else self._waits())
         except (KafkaError, OSError) as error:
-            self.hindrance = repr(error)
-            self._advanced_at = _now()
+            self.lost(error)
             return
         self.hindrance = None
         if gets_on:

@@ -1,16 +1,21 @@
-"""A database with the bus and one service's schema (`shop`), reached by roles that are no superusers."""
+"""A database with the bus and one service's schema (`shop`), reached by roles that are no superusers; a broker that may be killed."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
 from kit_shop import SHOP, TOPIC, Shop, as_role
 
+from infra.kafka import KafkaCluster
 from kit.bus import Topic
+from kit.bus_kafka import KafkaBus, KafkaTimeouts
+from kit.bus_kafka import ensure_topics as ensure_kafka_topics
 from kit.bus_postgres import MIGRATIONS, PostgresBus, ensure_topics
+from kit.ids import new_id
 from kit.migrations import OWNER, MigrationSet, ensure_roles, migrate
 
 
@@ -53,3 +58,32 @@ async def owner(shop: Shop) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]
     connection = await asyncpg.connect(shop.owner)
     yield connection
     await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def broker() -> AsyncIterator[KafkaCluster]:
+    """One that the tests of a module may kill, as long as they start it again."""
+    with TemporaryDirectory(prefix="ayni-tests-") as folder:
+        cluster = KafkaCluster(Path(folder, "kafka"))
+        try:
+            await cluster.start()
+            yield cluster
+        finally:
+            await cluster.stop()
+
+
+@pytest.fixture
+async def kafka_bus(broker: KafkaCluster) -> AsyncIterator[KafkaBus]:
+    """Started, with a short patience."""
+    opened = KafkaBus(broker.servers, timeouts=KafkaTimeouts(session_seconds=3, rebalance_seconds=10, request_seconds=15, send_seconds=4))
+    await opened.start()
+    yield opened
+    await opened.stop()
+
+
+@pytest.fixture
+async def kafka_topic(broker: KafkaCluster) -> str:
+    """A new topic of four partitions."""
+    name = f"shop.{new_id().hex}"
+    await ensure_kafka_topics(broker.servers, [Topic(name, 4)])
+    return name

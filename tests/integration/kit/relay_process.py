@@ -1,4 +1,5 @@
-"""A relay in a process of its own, to be stopped and killed. Arguments: the service's DSN, its name, stalled_seconds."""
+"""A relay in a process of its own, to be stopped and killed. Arguments: the service's DSN, its name, stalled_seconds; Kafka's servers where
+it is to publish there."""
 
 from __future__ import annotations
 
@@ -7,13 +8,16 @@ import sys
 
 import asyncpg
 
+from kit.bus_kafka import KafkaBus, KafkaTimeouts
 from kit.bus_postgres import PostgresBus
 from kit.relay import Relay
+from kit.telemetry import configure_logging
 
 
-async def main(dsn: str, service: str, stalled_seconds: str) -> None:
+async def main(dsn: str, service: str, stalled_seconds: str, servers: str = "") -> None:
     """Relay until killed."""
-    bus = PostgresBus(dsn)
+    configure_logging()
+    bus = KafkaBus(servers, timeouts=KafkaTimeouts(send_seconds=float(stalled_seconds) / 2)) if servers else PostgresBus(dsn)
     await bus.start()
     async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
         stalled = float(stalled_seconds)
