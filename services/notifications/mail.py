@@ -19,7 +19,7 @@ from typing import Any
 
 from services.notifications.letter import Letter
 
-UNFOLDED = "list-unsubscribe"
+UNFOLDED = frozenset({"list-unsubscribe", "message-id"})
 BOUNDARY_CHARACTERS = 32  # a longer one is written in a way (RFC 2231) that some mail programs cannot read
 MISREAD = re.compile(r'[\s()<>\[\]:;,\\"@]')
 DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
@@ -30,16 +30,16 @@ class AddressError(ValueError):
 
 
 class _Policy(EmailPolicy):
-    """SMTP's, but that a URL in a header stays whole: the library would fold it into encoded words, which no mail program reads back."""
+    """SMTP's, but that a URL and a Message-ID stay whole on their line: a URL would be folded into words that no program reads back."""
 
     def fold(self, name: str, value: Any) -> str:
-        if name.lower() == UNFOLDED:
+        if name.lower() in UNFOLDED:
             return f"{name}: {value}{self.linesep}"
         folded: str = super().fold(name, value)
         return folded
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        if name.lower() == UNFOLDED:
+        if name.lower() in UNFOLDED:
             return self.fold(name, value).encode("ascii")
         folded: bytes = super().fold_binary(name, value)
         return folded

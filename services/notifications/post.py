@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -40,6 +41,17 @@ OUTCOMES: dict[type[MailError], str] = {
     UnsureError: "unsure",
 }
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended; error: what hindered it. An error that is returned by itself would look like one that was raised."""
+
+    error: MailError | None
+
+    @property
+    def outcome(self) -> str:
+        return "sent" if self.error is None else OUTCOMES[type(self.error)]
 
 
 class Post:
@@ -101,14 +113,13 @@ class Post:
     async def _hand_over(self, claimed: Sequence[Delivery]) -> None:
         people = {one.person_id: one for one in await self.listings.people({delivery.organisation_id for delivery in claimed})}
         ends = await asyncio.gather(*(self._deliver(one, people) for one in claimed), return_exceptions=True)
-        found = [end for end in ends if not isinstance(end, BaseException)]
-        self._watch_server(found)
+        self._watch_server([end for end in ends if isinstance(end, Ended)])
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
 
-    async def _deliver(self, claimed: Delivery, people: dict[UUID, Addressee]) -> MailError | None:
-        """What hindered it, if something did. Raises what passes by itself: the claim runs out, and another takes it up."""
+    async def _deliver(self, claimed: Delivery, people: dict[UUID, Addressee]) -> Ended | None:
+        """None where there was nothing to hand over. Raises what passes by itself: the claim runs out, and another takes it up."""
         error: MailError | None = None
         try:
             async with self.sessions.begin() as session:
@@ -123,23 +134,24 @@ class Post:
                 raise
             log.error("a mail cannot be handed over", delivery=str(claimed.id), exc_info=crash)
             error = UnsureError(f"it crashed: {type(crash).__name__}")
-        self._report(claimed, error)
+        end = Ended(error)
+        self._report(claimed, end)
         async with self.sessions.begin() as session:
             await settle(session, claimed, error, self.settings, self.clock())
-        return error
+        return end
 
-    def _report(self, claimed: Delivery, error: MailError | None) -> None:
-        HANDED_OVER.labels("sent" if error is None else OUTCOMES[type(error)]).inc()
-        if isinstance(error, RefusedError):
-            log.warning("a mail was refused for good", delivery=str(claimed.id), person=str(claimed.person_id), cause=str(error))
+    def _report(self, claimed: Delivery, end: Ended) -> None:
+        HANDED_OVER.labels(end.outcome).inc()
+        if isinstance(end.error, RefusedError):
+            log.warning("a mail was refused for good", delivery=str(claimed.id), person=str(claimed.person_id), cause=str(end.error))
 
-    def _watch_server(self, ends: Sequence[MailError | None]) -> None:
+    def _watch_server(self, ends: Sequence[Ended]) -> None:
         """Logged once a change of state."""
-        if ends and all(isinstance(end, UnreachableError) for end in ends):
+        if ends and all(isinstance(end.error, UnreachableError) for end in ends):
             self._failures += 1
             if self._failures == 1:
-                log.warning("the mail server is lost", cause=str(ends[0]))
-        elif any(end is None for end in ends):
+                log.warning("the mail server is lost", cause=str(ends[0].error))
+        elif any(not isinstance(end.error, UnreachableError) for end in ends):
             if self._failures:
                 log.info("the mail server is found", failures=self._failures)
             self._failures = 0

@@ -10,15 +10,18 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from contracts.envelope import Event
 from kit.bus import Bus
-from kit.database import create_pool
+from kit.database import Sessions, create_engine, create_pool, sessions_of
 from kit.migrations import OWNER, ensure_roles, migrate
 from services.notifications.app import MIGRATIONS, create_app
 from services.notifications.reactions import Intake
 from services.notifications.settings import NotificationsSettings
 from tests.integration.notifications.doubles import LINK_SECRET, SOURCE, TOKEN, People, SilentBus, StoppedClock, Take, as_role, person
+from tests.integration.notifications.mailroom import Mailroom
+from tests.integration.notifications.smtp_sink import Sink, listening
 from tests.unit.notifications.facts import HOLDER, SEEKER, record_of, small_catalogue
 
 
@@ -63,6 +66,22 @@ def take(intake: Intake) -> Take:
         await intake(SOURCE, [record_of(event) for event in events])
 
     return taken
+
+
+@pytest.fixture
+async def sessions(settings: NotificationsSettings) -> AsyncIterator[Sessions]:
+    engine = create_engine(settings, "tests")
+    yield sessions_of(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def mailroom(settings: NotificationsSettings, sessions: Sessions, people: People, clock: StoppedClock) -> AsyncIterator[Mailroom]:
+    """The post over a real mail server."""
+    sink = Sink()
+    async with listening(sink) as port:
+        told = settings.model_copy(update={"smtp_url": SecretStr(f"smtp://127.0.0.1:{port}"), "mail_seconds": 10})
+        yield Mailroom(told, sessions, people, clock, sink)
 
 
 @pytest.fixture

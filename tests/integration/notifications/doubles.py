@@ -42,6 +42,12 @@ class StoppedClock:
     def pass_days(self, days: float) -> None:
         self.now += timedelta(days=days)
 
+    def pass_hours(self, hours: float) -> None:
+        self.now += timedelta(hours=hours)
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
 
 class SilentConsumer:
     """A member of a group to whom nothing is ever delivered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, message_from_string
 from email.message import EmailMessage
@@ -26,6 +27,7 @@ AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 URL = "https://ayni.example.pe"
 LINKS = Links("x" * LEAST_SECRET_BYTES, URL)
 PERSON = UUID("01a211c4-5328-7424-9e65-d5fc4d62dd33")
+LONG_ID = f"digest.2026-11-25.{PERSON}"
 BOTH: list[Language] = ["es", "en"]
 
 
@@ -78,10 +80,11 @@ def test_the_head_has_what_mail_programs_need_to_unsubscribe_and_to_see_repeats(
 
 
 def test_what_mail_programs_must_read_as_it_stands_is_not_encoded() -> None:
-    raw = written(letter_of(a_notice(), "Rosa", "es", URL), envelope()).content.decode("ascii")
+    raw = written(letter_of(a_notice(), "Rosa", "es", URL), replace(envelope(), message_id=LONG_ID)).content.decode("ascii")
 
     head = raw.split("\r\n\r\n")[0]
     assert f"\r\nList-Unsubscribe: <{envelope().unsubscribe_url}>\r\n" in head
+    assert f"\r\nMessage-ID: <{LONG_ID}@ayni.example.pe>\r\n" in head
     assert "boundary*" not in head, "in the form of RFC 2231, which not every program reads"
     assert max(len(line) for line in raw.split("\r\n")) <= 998
 
