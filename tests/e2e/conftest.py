@@ -36,8 +36,14 @@ def mortal() -> Iterator[Exchange]:
 
 
 @pytest.fixture(scope="session")
-def http() -> Iterator[httpx.Client]:
-    with new_exchange() as exchange, exchange.start() as client:
+def exchange() -> Iterator[Exchange]:
+    with new_exchange() as exchange:
+        yield exchange
+
+
+@pytest.fixture(scope="session")
+def http(exchange: Exchange) -> Iterator[httpx.Client]:
+    with exchange.start() as client:
         yield client
 
 

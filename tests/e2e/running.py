@@ -36,15 +36,15 @@ class Exchange:
         self.folder, self.options = folder, options
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> httpx.Client:
+    def start(self, **environment: str) -> httpx.Client:
         """A client of its gateway, once it is ready."""
-        self.launch()
+        self.launch(**environment)
         until(self._is_ready, "the exchange runs")
         return httpx.Client(base_url=self.running["gateway"], timeout=30, limits=httpx.Limits(max_connections=64))
 
-    def launch(self) -> None:
+    def launch(self, **environment: str) -> None:
         """Begins to start it."""
-        settings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        settings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | environment
         command = [COMMAND, "run", "--var", self.folder / "var", "--end-with-parent", *self.options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log)

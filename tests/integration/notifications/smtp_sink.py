@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -96,3 +98,24 @@ async def listening(sink: Sink, port: int = 0) -> AsyncIterator[int]:
     finally:
         server.close()
         await server.wait_closed()
+
+
+@contextmanager
+def listening_aside(sink: Sink) -> Iterator[int]:
+    """The same in a thread of its own, for tests that have no loop."""
+    begun: Future[tuple[int, Callable[[], None]]] = Future()
+
+    async def listen() -> None:
+        async with listening(sink) as port:
+            is_over, loop = asyncio.Event(), asyncio.get_running_loop()
+            begun.set_result((port, lambda: loop.call_soon_threadsafe(is_over.set) and None))
+            await is_over.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(listen()))
+    thread.start()
+    port, end = begun.result(timeout=10)
+    try:
+        yield port
+    finally:
+        end()
+        thread.join(timeout=10)
