@@ -38,7 +38,7 @@ def listener_of(settings: DoorSettings, fd: int | None) -> socket.socket:
     if fd is not None:
         return socket.socket(fileno=fd)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
+    listener = socket.socket(family, proto=socket.IPPROTO_TCP)  # see bind in infra/embedded/door.py
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))

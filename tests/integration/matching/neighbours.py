@@ -14,7 +14,7 @@ from contracts.listings import DealFact, OfferFact, WantFact
 from kit.idempotency import HEADER
 from kit.identity import ALL_SCOPES, INTERNAL, INTERNAL_ONLY, Caller, caller_of
 from kit.ids import new_id
-from kit.problems import NotFound
+from kit.problems import NotFound, Relayed, document
 from kit.web import answer_problems
 from tests.unit.matching.trading import deal_of, partitions_of
 
@@ -26,12 +26,14 @@ Json = dict[str, Any]
 class Listings:
     """Knows what was published, and keeps deals as listings does: a version a change, nothing where an answer is repeated.
 
-    partitions: every one that a listing's events were ever sent to. calls: the paths that were asked for."""
+    partitions: every one that a listing's events were ever sent to. calls: what was asked for. refusal: what every answer is met with:
+    a status, a slug, a detail."""
 
     facts: dict[UUID, OfferFact | WantFact] = field(default_factory=dict)
     partitions: dict[UUID, set[int]] = field(default_factory=dict)
     deals: dict[tuple[UUID, UUID], DealFact] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    refusal: tuple[int, str, str] | None = None
 
     def hear(self, event: Event) -> set[int]:
         """A listing's newest event; the partitions that it goes to."""
@@ -59,6 +61,9 @@ class Listings:
         async def answer(request: Request) -> Json:
             body = await request.json()
             self.calls.append(body["verb"])
+            if self.refusal is not None:
+                status, slug, detail = self.refusal
+                raise Relayed(document(status, slug, "Refused", detail))
             deal = self.answered(UUID(body["offer_id"]), UUID(body["want_id"]), body["verb"], caller_of(request).organisation_id)
             return deal.model_dump(mode="json")
 

@@ -26,6 +26,7 @@ from tests.integration.matching.owners import Standing, until
 from tests.unit.matching.trading import CATALOGUE, NOW
 
 SECONDS_TO_STOP = 5.0
+PATIENT = {"waits_for_listing_seconds": 5, "waits_for_owner_seconds": 10, "waits_for_answer_seconds": 5}  # a test machine may be slow
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Market:
     stack: AsyncExitStack
 
     async def process(self, **settings: float) -> Process:
-        """One more; it has partitions when this returns."""
+        """One more, more patient than in production unless told otherwise; it has partitions when this returns."""
         stack = AsyncExitStack()
         self.stack.push_async_callback(stack.aclose)
         listener = stack.enter_context(bind(0))
@@ -70,7 +71,7 @@ class Market:
         stack.push_async_callback(bus.stop)
         others = await stack.enter_async_context(HttpParts())
         app = create_app(
-            MatchingSettings.model_validate(given | settings),
+            MatchingSettings.model_validate(given | PATIENT | settings),
             bus,
             CATALOGUE,
             AsgiPart(self.listings.app()),
