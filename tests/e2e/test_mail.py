@@ -13,6 +13,13 @@ from tests.e2e.people import Member, join
 from tests.e2e.running import Exchange, until
 from tests.integration.notifications.smtp_sink import Sink, listening_aside
 
+IQUITOS, TACNA = (-3.75, -73.25), (-18.01, -70.25)  # too far for what other tests offer and want
+
+
+def pair(http: httpx.Client, place: tuple[float, float]) -> tuple[Member, Member]:
+    """A holder and a seeker with nobody else around them."""
+    return join(http, "firm", *place), join(http, "cooperative", *place)
+
 
 def mails_in(exchange: Exchange, member: Member) -> list[EmailMessage]:
     """What lies in `var/mail` for somebody."""
@@ -20,13 +27,12 @@ def mails_in(exchange: Exchange, member: Member) -> list[EmailMessage]:
     return [mail for mail in found if isinstance(mail, EmailMessage) and member.credentials["email"] in mail["To"]]
 
 
-def test_without_a_mail_server_mails_are_written_to_a_folder_and_the_log_says_so(
-    exchange: Exchange, holder: Member, seeker: Member
-) -> None:
+def test_without_a_mail_server_mails_are_written_to_a_folder_and_the_log_says_so(exchange: Exchange, http: httpx.Client) -> None:
+    holder, seeker = pair(http, IQUITOS)
     preferences = {"language": "en", "channels": {"match.proposed": ["in_app", "email"]}}
     assert holder.call("PUT", "/v1/preferences", json=preferences).status_code == 200
     assert holder.get("/v1/me")["person"]["language"] == "en"
-    offer, want = holder.offer(), seeker.want()
+    offer, want = holder.offer(), seeker.want(radius_km=50)
     path = f"/v1/matches/{offer['id']}.{want['id']}"
     until(lambda: seeker.call("GET", path).status_code == 200, "the match", 5)
     seeker.post(f"{path}/accept")
@@ -45,9 +51,10 @@ def test_without_a_mail_server_mails_are_written_to_a_folder_and_the_log_says_so
     assert "mails are written to a folder" in (exchange.folder / "log").read_text()
 
 
-def test_one_click_from_outside_needs_no_sign_in(exchange: Exchange, http: httpx.Client, holder: Member, seeker: Member) -> None:
+def test_one_click_from_outside_needs_no_sign_in(exchange: Exchange, http: httpx.Client) -> None:
+    holder, seeker = pair(http, TACNA)
     holder.offer()
-    seeker.want()
+    seeker.want(radius_km=50)
     mail = until(lambda: next(iter(mails_in(exchange, holder)), None), "the mail", 15)
     link = str(mail["List-Unsubscribe"]).strip("<>")
 
