@@ -23,9 +23,4 @@ def bucket_of_offer(material: str, catalogue: Catalogue) -> str:
 
 def buckets_of_want(accepted: Iterable[str], catalogue: Catalogue) -> set[str]:
     """Every bucket that an offer for this want could come from: of what it accepts, and of what may be offered for it."""
-    wanted = set(accepted)
-    return {
-        material.family
-        for code, material in catalogue.materials.items()
-        if code in wanted or any(kin.code in wanted for kin in material.kin)
-    }
+    return {family for code in accepted for family in catalogue.sources.get(code, ())}

@@ -27,7 +27,7 @@ NOUNS = frozenset(
 )  # fmt: skip
 VERBS = frozenset(
     {
-        "refresh", "current", "suggest", "publish", "withdraw", "import", "accept",
+        "refresh", "current", "suggest", "publish", "withdraw", "import", "export", "accept",
         "decline", "release", "answer", "read", "deliveries", "replay", "template",
     }
 )  # fmt: skip

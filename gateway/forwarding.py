@@ -6,7 +6,7 @@ Load-bearing: `part_of`. It reads a path as the parts will, decoded, and what is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 
@@ -69,7 +69,9 @@ def part_of(path: str) -> str:
 
 
 class Forwarder:
-    """Hands requests on to the parts with identity, deadline and correlation id. body_seconds: for each MiB that a body may have."""
+    """Hands requests on to the parts with identity, deadline and correlation id.
+
+    deadline_seconds, and body_seconds to send it in: for each MiB that a body of its media type may have."""
 
     def __init__(self, parts: Mapping[str, Part], internal_token: str, deadline_seconds: float, body_seconds: float) -> None:
         self.parts, self.internal_token = parts, internal_token
@@ -85,7 +87,7 @@ class Forwarder:
         answer = await self.parts[part].call(asked)
         lines = [line for line in end_to_end(answer.headers) if line[0].lower().decode("latin-1") not in OF_THE_SERVER]
         response: Response
-        if part == "matching" and who.caller is not None and answer.status == 200:
+        if part == "matching" and who.caller is not None and answer.status == 200 and _is_json(lines):
             response = Response(await with_contacts(self.parts["listings"], self._own_headers(who), await answer.read(), who.caller))
             response.raw_headers += [line for line in lines if line[0].lower() != b"content-length"]
         else:
@@ -96,14 +98,16 @@ class Forwarder:
     async def _request(self, request: Request, who: Identified) -> PartRequest:
         media = request.headers.get("content-type", "").split(";")[0].strip().lower()
         limit = OTHER_MEDIA.get(media, MAX_BODY_BYTES)
-        seconds = self.body_seconds * limit / MAX_BODY_BYTES
+        times = limit / MAX_BODY_BYTES
+        seconds = self.body_seconds * times
         try:
             async with asyncio.timeout(seconds):
                 body = await read_body(request.receive, limit, request.headers.get("content-length"))
         except TimeoutError:
             raise BodyTooSlow(f"the body did not come within {seconds:g} s: send it faster, or less at once") from None
-        headers = inward(request.scope["headers"], self._own_headers(who))
-        return PartRequest(request.method, path_of(request), request.scope["query_string"], headers, body, self.deadline_seconds)
+        deadline = self.deadline_seconds * (times if body else 1)
+        headers = inward(request.scope["headers"], self._own_headers(who) | {DEADLINE: f"{deadline:g}"})
+        return PartRequest(request.method, path_of(request), request.scope["query_string"], headers, body, deadline)
 
     def _own_headers(self, who: Identified) -> dict[str, str]:
         return vouched(self.internal_token) | {DEADLINE: f"{self.deadline_seconds:g}"} | who.headers()
@@ -114,6 +118,10 @@ class Forwarder:
         request = PartRequest("GET", path, urlencode(query).encode(), lines, deadline_seconds=deadline_seconds or self.deadline_seconds)
         answer = await self.parts[part].call(request)
         return answer.status, await answer.read()
+
+
+def _is_json(lines: Sequence[tuple[bytes, bytes]]) -> bool:
+    return any(name.lower() == b"content-type" and value.startswith(b"application/json") for name, value in lines)
 
 
 async def _chunks(answer: PartAnswer) -> AsyncIterator[bytes]:

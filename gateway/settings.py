@@ -15,9 +15,8 @@ def _none_if_empty(value: object) -> object:
 class GatewaySettings(BaseSettings):
     """token_secret verifies what listings signed; internal_token vouches for the gateway to the parts.
 
-    joins_per_minute: per address; empty or 0: no limit. deadline_seconds: until a part begins to answer. body_seconds: to send
-    a body in, for each MiB that it may have. keep_alive_seconds: the longest
-    silence of a live stream."""
+    joins_per_minute: per address; empty or 0: no limit. deadline_seconds: until a part begins to answer; body_seconds: to send a body in;
+    both for each MiB that a body of its media type may have. keep_alive_seconds: the longest silence of a live stream."""
 
     model_config = SettingsConfigDict(env_prefix="AYNI_", extra="ignore", frozen=True)
 

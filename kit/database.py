@@ -6,10 +6,11 @@ does not map crashes and is logged, because a rule that only the database knows 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from kit.settings import PartSettings
@@ -59,6 +60,18 @@ async def create_pool(settings: PartSettings, name: str, size: int | None = None
         timeout=5,
         server_settings=server_settings(name, seconds),
     )
+
+
+async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Many rows at once, in the session's transaction and in their order, by COPY: a tenth of what INSERTs of a session cost.
+
+    Raises IntegrityError as the session does."""
+    connection = await (await session.connection()).get_raw_connection()
+    driver: Any = connection.driver_connection
+    try:
+        await driver.copy_records_to_table(table, records=rows, columns=columns)
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise IntegrityError(f"COPY {table}", None, error) from error
 
 
 def driver_error(error: BaseException) -> BaseException:

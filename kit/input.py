@@ -105,7 +105,7 @@ class BodyGuard:
         if not body or media in OTHER_MEDIA or (takes_forms and media in FORMS):
             return body
         if media != "application/json":
-            raise WrongMediaType(f"send the body as application/json, not as {media or 'nothing'}")
+            raise WrongMediaType(f"send the body as application/json (a spreadsheet as text/csv), not as {media or 'nothing'}")
         check_json(body)
         return body
 

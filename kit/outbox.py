@@ -15,6 +15,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from kit.database import copy_rows
+
 
 class Envelope(Protocol):
     """What the outbox needs of an event."""
@@ -93,9 +95,9 @@ async def record(session: AsyncSession, event: Envelope, routes: Sequence[Route]
 
 
 async def record_all(session: AsyncSession, events: Sequence[tuple[Envelope, Sequence[Route]]]) -> None:
-    """Many events in one round trip, in their order."""
+    """Many events at once, in their order."""
     if events:
-        await session.execute(_INSERT, [dict(zip(OUTBOX_COLUMNS, outbox_values(*one), strict=True)) for one in events])
+        await copy_rows(session, "outbox", OUTBOX_COLUMNS, [outbox_values(*one) for one in events])
 
 
 def create_outbox(op: Migrating) -> None:

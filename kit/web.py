@@ -5,8 +5,8 @@ Load-bearing: `UnitOfWork` commits before the answer leaves, together with the a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -51,6 +51,8 @@ PLAINER = {
     "float_parsing": "must be a number",
     "int_parsing": "must be a whole number",
     "finite_number": "must be a finite number",
+    "datetime_from_date_parsing": 'is no time: write it as "2026-11-24T09:00:00-05:00"',
+    "timezone_aware": 'has no zone: write it as "2026-11-24T09:00:00-05:00"',
 }
 
 
@@ -183,8 +185,20 @@ async def _once(request: Request, session: AsyncSession, key: str, handle: Handl
     if (kept := await kept_answer(session, organisation, key, digest, now)) is not None:
         return kept
     response = await handle(request)
-    await keep_answer(session, organisation, key, digest, response, now)
+    if not getattr(request.state, "is_trial", False):
+        await keep_answer(session, organisation, key, digest, response, now)
     return response
+
+
+@asynccontextmanager
+async def trial(request: Request, session: AsyncSession) -> AsyncIterator[None]:
+    """What is done in the block is undone at its end, and no `Idempotency-Key` keeps the answer: a dry run."""
+    request.state.is_trial = True
+    savepoint = await session.begin_nested()
+    try:
+        yield
+    finally:
+        await savepoint.rollback()
 
 
 async def _session(request: Request) -> AsyncSession:

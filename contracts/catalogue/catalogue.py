@@ -6,6 +6,7 @@ Load-bearing: `kinship`. It is the factor `material` of every score: directed, r
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,6 +55,15 @@ class Catalogue:
     def partitions(self) -> Mapping[str, int]:
         """By family, where it is matched."""
         return {family.code: family.partition for family in self.families}
+
+    @cached_property
+    def sources(self) -> Mapping[str, frozenset[str]]:
+        """By code, the families of what may be offered for it: its own, and those of the materials that name it as kin."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for code, material in self.materials.items():
+            for wanted in (code, *(kin.code for kin in material.kin)):
+                found[wanted].add(material.family)
+        return {code: frozenset(families) for code, families in found.items()}
 
     @cached_property
     def _weights(self) -> Mapping[tuple[str, str], float]:

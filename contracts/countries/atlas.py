@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from contracts.countries.department import KM_PER_DEGREE, Department
 from contracts.countries.place import District, Place, distance_km, rounded
@@ -12,6 +13,7 @@ TOWN_KM = 3  # this near a district's capital its department is known better tha
 BORDER_KM = 5  # a port may lie this far outside a simplified coast
 FAR_FROM_CAPITAL_KM = 60  # most districts are smaller; in the Amazon some are not, and this is only a warning
 FAR_FROM_DEPARTMENT_KM = 20
+REMEMBERED_POINTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Far:
     away_km: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Atlas:
     """districts: by their public code; departments: by their name."""
 
@@ -35,7 +37,12 @@ class Atlas:
         at = {"latitude": rounded(latitude), "longitude": rounded(longitude)}
         if place_code is not None and (known := self.districts.get(place_code)) is not None:
             return Place(department=known.department, district=known.name, **at)
-        return Place(department=self.department_at(**at), district=None, **at)
+        return Place(department=self._cached_department_at(**at), district=None, **at)
+
+    @cached_property
+    def _cached_department_at(self) -> Callable[..., str | None]:
+        """Every listing of a site asks for the same point again."""
+        return lru_cache(REMEMBERED_POINTS)(self.department_at)
 
     def department_at(self, latitude: float, longitude: float) -> str | None:
         """That of the town that the point is at, else that whose border holds it, else the nearest within BORDER_KM."""

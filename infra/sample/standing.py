@@ -17,11 +17,12 @@ from contracts.countries import country
 from contracts.listings import Holder, OfferFact, WantFact
 from infra.sample.market import SIDES, SampleOrganisation, spreadsheet
 from infra.sample.moments import day
+from kit.problems import Unprocessable
 from services.listings.organisation import Site
 from services.listings.rules import Rules
 from services.listings.service.drafting import site_for
 from services.listings.service.sides import OFFERS, WANTS, Side
-from services.listings.spreadsheet import Reader, Row, read_sheet
+from services.listings.spreadsheet import Read, Reader, Sites, read_sheet
 from services.matching.bucket import Rulebook
 from services.matching.engine import Index
 
@@ -79,19 +80,23 @@ def _indexes(market: Standing, rulebook: Rulebook) -> Mapping[str, Index]:
 
 def _facts(organisation: SampleOrganisation, rules: Rules, now: datetime) -> Iterator[OfferFact | WantFact]:
     sites, holder = _sites(organisation, now), _holder(organisation, now)
-    reader = Reader(uses_decimal_comma=False, zone=country().timezone, sites={site.name.lower(): str(site.id) for site in sites})
+    names = Sites.of({str(site.id): site.name for site in sites})
     sides: tuple[Side[Any, Any], ...] = (OFFERS, WANTS)
     for name, side in zip(SIDES, sides, strict=True):
         if lines := organisation.listings[name]:
-            rows = read_sheet(spreadsheet(lines, now), side.name).rows
-            for row in (one for one in rows if reader.wants_publication(one)):
-                yield _fact(_listing(row, side, reader, sites, rules, now), side, holder, rules)
+            sheet = read_sheet(spreadsheet(lines, now), side.name)
+            reader = Reader(side.name, sheet.habits, country().timezone, names)
+            for read in (one for one in map(reader.read, sheet.rows) if one.is_to_publish):
+                yield _fact(_listing(read, side, sites, rules, now), side, holder, rules)
 
 
-def _listing(row: Row, side: Side[Any, Any], reader: Reader, sites: list[Site], rules: Rules, now: datetime) -> Any:
+def _listing(read: Read, side: Side[Any, Any], sites: list[Site], rules: Rules, now: datetime) -> Any:
+    """Raises Unprocessable."""
+    if read.errors:
+        raise Unprocessable("; ".join(f"{one.field}: {one.message}" for one in read.errors), read.errors)
     owner, land = sites[0].organisation_id, country()
-    draft = side.draft.model_validate(reader.offer(row) if side is OFFERS else reader.want(row))
-    listing = side.blank(_id(str(owner), side.name, row.cells["external_id"]), owner, now)
+    draft = side.draft.model_validate(read.fields)
+    listing = side.blank(_id(str(owner), side.name, draft.external_id), owner, now)
     side.write(listing, draft, site_for(draft, sites), rules, land, now)
     listing.publish(now)
     side.judge(listing, rules, land, now)

@@ -23,7 +23,7 @@ from kit.tokens import Tokens
 from kit.transient import backoff_seconds, is_transient
 from kit.web import create_part, health_routes
 from services.listings.constraints import answer_breach
-from services.listings.routes import accounts, deals, imports, listings, materials, sites, snapshot
+from services.listings.routes import accounts, deals, listings, materials, sites, snapshot, spreadsheets
 from services.listings.rules import Rules
 from services.listings.scheduler import Scheduler
 from services.listings.service.renewal import renew_listings
@@ -39,7 +39,8 @@ ROUTERS = (
     accounts.internal,
     sites.router,
     materials.router,
-    imports.router,
+    spreadsheets.imports,
+    spreadsheets.exports,
     listings.offers,
     listings.wants,
     deals.router,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, Uuid, any_, literal, or_
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -25,6 +26,13 @@ async def offered_deals(session: AsyncSession, listing: Listing) -> Sequence[Dea
     side = col(Deal.offer_id) if isinstance(listing, Offer) else col(Deal.want_id)
     statement = select(Deal).where(side == listing.id, Deal.state == "offered").order_by(col(Deal.id)).with_for_update()
     return (await session.execute(statement)).scalars().all()
+
+
+async def with_open_acceptances(session: AsyncSession, kind: type[Listing], ids: Sequence[UUID]) -> set[UUID]:
+    """Of these listings, those that somebody has accepted a match of."""
+    side = col(Deal.offer_id) if kind is Offer else col(Deal.want_id)
+    statement = select(side).where(side == any_(literal(list(ids), ARRAY(Uuid))), Deal.state == "offered")
+    return set((await session.execute(statement)).scalars())
 
 
 async def is_side_of_agreement(session: AsyncSession, listing: Listing, organisation_id: UUID) -> bool:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import String, any_, literal, or_, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import String, Table, Uuid, and_, any_, inspect, literal, or_, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from kit.database import copy_rows
 from kit.problems import NotFound
 from services.listings.listing import Listing
 from services.listings.offer import Offer
 from services.listings.want import Want
 
 Kind = TypeVar("Kind", bound=Listing)
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 async def listing(session: AsyncSession, kind: type[Kind], id: UUID) -> Kind:
@@ -48,16 +52,50 @@ async def my_listings(
     return (await session.execute(statement.order_by(col(kind.id).desc()).limit(limit))).scalars().all()
 
 
+async def my_listings_after(
+    session: AsyncSession, kind: type[Kind], organisation_id: UUID, state: str | None, after: UUID | None, limit: int
+) -> Sequence[Kind]:
+    """Oldest first."""
+    statement = select(kind).where(col(kind.organisation_id) == organisation_id).order_by(col(kind.id)).limit(limit)
+    if state is not None:
+        statement = statement.where(col(kind.state) == state)
+    if after is not None:
+        statement = statement.where(col(kind.id) > after)
+    return (await session.execute(statement)).scalars().all()
+
+
 async def published_wants(session: AsyncSession, organisation_id: UUID) -> Sequence[Want]:
     """Locked, in the order of their ids, so that two such calls never wait for each other in a ring."""
     statement = select(Want).where(Want.organisation_id == organisation_id, Want.state == "published").order_by(col(Want.id))
     return (await session.execute(statement.with_for_update())).scalars().all()
 
 
-async def by_external_ids(session: AsyncSession, kind: type[Kind], owner: UUID, ids: Sequence[str]) -> Sequence[Kind]:
-    """An organisation's listings by its own numbers, locked in the order of their ids."""
-    statement = select(kind).where(col(kind.organisation_id) == owner, col(kind.external_id) == any_(literal(list(ids), ARRAY(String))))
-    return (await session.execute(statement.order_by(col(kind.id)).with_for_update())).scalars().all()
+async def by_own_names(session: AsyncSession, kind: type[Kind], owner: UUID, names: Sequence[str]) -> dict[str, Kind]:
+    """An organisation's listings by what it calls them: their external_id, or the id of one that has none.
+
+    Locked in the order of their ids."""
+    ids = [UUID(name) for name in names if UUID_TEXT.fullmatch(name)]
+    is_called = col(kind.external_id) == any_(literal(list(names), ARRAY(String)))
+    if ids:
+        is_called = or_(is_called, and_(col(kind.external_id).is_(None), col(kind.id) == any_(literal(ids, ARRAY(Uuid)))))
+    statement = select(kind).where(col(kind.organisation_id) == owner, is_called).order_by(col(kind.id)).with_for_update()
+    found = (await session.execute(statement)).scalars()
+    return {str(one.id) if one.external_id is None else one.external_id: one for one in found}
+
+
+async def add_listings(session: AsyncSession, listings: Sequence[Listing]) -> None:
+    """Many new ones of a side at once; the session does not come to know them."""
+    if not listings:
+        return
+    table = inspect(type(listings[0])).local_table
+    assert isinstance(table, Table)
+    encoders = [(column.name, json.dumps if isinstance(column.type, JSONB) else _as_it_is) for column in table.columns]
+    rows = [[encode(getattr(one, name)) for name, encode in encoders] for one in listings]
+    await copy_rows(session, table.name, [name for name, _ in encoders], rows)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 async def published_after(session: AsyncSession, kind: type[Kind], after: UUID | None, limit: int) -> Sequence[Kind]:

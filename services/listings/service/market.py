@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,12 +11,14 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts import listings as public
+from contracts.countries import Country
+from contracts.envelope import Event
 from contracts.values import Value
 from kit.ids import new_id
 from kit.problems import Forbidden, NotFound, Problem, Unprocessable, refused
 from kit.web import field_error
 from services.listings.listing import Listing
-from services.listings.organisation import Organisation
+from services.listings.organisation import Organisation, Site
 from services.listings.repository import deals as deals_repository
 from services.listings.repository import listings as repository
 from services.listings.repository.organisations import sites_of
@@ -119,26 +122,50 @@ async def rewrite_listing(
     session: AsyncSession, rules: Rules, side: Side[Kind, Draft], listing: Kind, organisation: Organisation, draft: Draft, now: datetime
 ) -> bool:
     """Puts a whole draft in the place of a locked listing's; False where nothing differs, and then nothing is touched."""
-    before, terms = listing.state, listing.terms()
     site = site_for(draft, await sites_of(session, organisation.id))
-    side.write(listing, draft, site, rules, rules.country(organisation.country), now)
-    if not session.is_modified(listing):
+    rewritten = put_draft(session, rules, side, listing, rules.country(organisation.country), site, draft, now)
+    if rewritten is None:
         return False
-    listing.settle(now)
-    if listing.terms() != terms:
-        listing.terms_version = listing.version
+    if rewritten.has_new_terms:
         await void_acceptances(session, rules, listing, organisation.id, now)
     await session.flush()
-    await tell_settled(session, rules, listing, before, now)
+    await tell_settled(session, rules, listing, rewritten.state_before, now)
     return True
 
 
-async def tell_settled(session: AsyncSession, rules: Rules, listing: Listing, before: str, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What a new draft changed. has_new_terms: open acceptances are void."""
+
+    state_before: str
+    has_new_terms: bool
+
+
+def put_draft(
+    session: AsyncSession, rules: Rules, side: Side[Kind, Draft], listing: Kind, land: Country, site: Site, draft: Draft, now: datetime
+) -> Rewritten | None:
+    """A whole draft in the place of a locked listing's, at its next version; None where nothing differs. Raises 422."""
+    before, terms = listing.state, listing.terms()
+    side.write(listing, draft, site, rules, land, now)
+    if not session.is_modified(listing):
+        return None
+    listing.settle(now)
+    has_new_terms = listing.terms() != terms
+    if has_new_terms:
+        listing.terms_version = listing.version
+    return Rewritten(before, has_new_terms)
+
+
+def settled_event(listing: Listing, before: str) -> type[Event] | None:
     """What others hear of a listing that was on the market, or is again; a change of any other is no event (design.md)."""
-    side = side_of(listing)
     is_told = listing.is_published or before != listing.state
-    if is_told and listing.state in side.events:
-        await side.tell(session, rules, side.events[listing.state], listing, now)
+    return side_of(listing).events.get(listing.state) if is_told else None
+
+
+async def tell_settled(session: AsyncSession, rules: Rules, listing: Listing, before: str, now: datetime) -> None:
+    """Records the event that a listing's new state is, if it is one."""
+    if (event := settled_event(listing, before)) is not None:
+        await side_of(listing).tell(session, rules, event, listing, now)
 
 
 async def void_acceptances(session: AsyncSession, rules: Rules, listing: Listing, by: UUID | None, now: datetime) -> None:

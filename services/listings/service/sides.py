@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from services.listings.rules import Rules
 from services.listings.schemas import ListingDraft, OfferDraft, StatedFacts, WantDraft
 from services.listings.service.drafting import offer_warnings, want_warnings, write_offer, write_want
 from services.listings.service.telling import tell_listing
+from services.listings.spreadsheet import SideName
 from services.listings.want import Want
 
 Kind = TypeVar("Kind", bound=Listing)
@@ -31,7 +33,7 @@ Draft = TypeVar("Draft", bound=ListingDraft)
 class Side(Generic[Kind, Draft]):
     """events: by the state or verb that they tell; judge: what is derived when a listing comes to the market."""
 
-    name: str
+    name: SideName
     kind: type[Kind]
     draft: type[Draft]
     draft_of: Callable[[Kind], Draft]
@@ -45,7 +47,13 @@ class Side(Generic[Kind, Draft]):
     def blank(self, id: UUID, owner: UUID, now: datetime) -> Kind:
         """A listing of which nothing is written yet: table classes do not validate, so the draft may follow."""
         fields: dict[str, Any] = {"id": id, "organisation_id": owner, "created_at": now, "updated_at": now}
-        return self.kind(**fields)
+        return self.kind(**fields, **{name: make() for name, make in _factories(self.kind)})
+
+
+@cache
+def _factories(kind: type[Listing]) -> list[tuple[str, Callable[[], Any]]]:
+    """Of the fields that begin as an empty list or object. Pydantic would inspect each factory's signature for each instance."""
+    return [(name, field.default_factory) for name, field in kind.model_fields.items() if field.default_factory is not None]  # type: ignore[misc]
 
 
 def _quantity(amount: Any, unit: Any) -> PositiveQuantity | None:

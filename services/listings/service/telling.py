@@ -110,7 +110,9 @@ class Telling:
         self.events.append(_routed(self.rules, event, listing, self.holder, self.now))
 
     async def record(self) -> None:
-        await record_all(self.session, self.events)
+        """What was told since the last time."""
+        events, self.events = self.events, []
+        await record_all(self.session, events)
 
 
 async def tell_deal(

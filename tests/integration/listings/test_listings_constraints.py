@@ -118,7 +118,7 @@ async def test_the_same_new_file_imported_by_two_at_once_is_imported_once(sessio
     async def imported() -> int:
         answer = await holder.call("POST", "/v1/offers/import", headers={"content-type": "text/csv"}, content=sheet.encode())
         if answer.status_code != 200:
-            problem(answer, 409, "external_id")
+            assert answer.json()["type"].endswith(("import-at-work", "external-id-taken"))
         return answer.status_code
 
     codes = await asyncio.gather(*(imported() for _ in range(4)))
