@@ -204,8 +204,10 @@ class Read:
 
     def covers(self, field: str) -> bool:
         """Whether the errors say already why this field of the draft is missing or wrong."""
-        first = column_of(field.partition(".")[0]).removesuffix("_amount")
-        return any(error.field == first or error.field.startswith(f"{first}_") for error in self.errors)
+        columns, column = {error.field for error in self.errors}, column_of(field)
+        if "." in field or column in columns:
+            return column in columns
+        return any(one.startswith(f"{field}_") for one in columns)
 
 
 @dataclass(frozen=True, slots=True)
