@@ -46,6 +46,7 @@ ROUTES: dict[tuple[str, str], str] = {
         ("POST", "/v1/{side}/{{id}}/withdraw", "listings:write"),
         ("POST", "/v1/{side}/import", "listings:write"),
         ("GET", "/v1/{side}/import/template", OPEN),
+        ("GET", "/v1/{side}/export", "listings:read"),
     )
 }
 INSIDE = {
