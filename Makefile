@@ -4,6 +4,8 @@
 PORT ?= 8080
 VAR ?= var
 SAMPLE ?= yes
+N ?= 1
+MATCHING ?= 2
 SPEED ?= 720
 PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
 UV_VERSION := 0.13.9
@@ -26,6 +28,10 @@ run: $(READY) ## The exchange on 127.0.0.1, until Ctrl-C (PORT=8080, VAR=var, SA
 
 demo: $(READY) ## A day of the market, played against the exchange that runs in VAR (SPEED=720)
 	@exec $(BIN)/ayni demo --var '$(VAR)' --speed '$(SPEED)'
+
+cluster: $(READY) ## The distributed system, with real servers (N=1 or 3 brokers, MATCHING=2 owners, PORT, VAR, SAMPLE=no|yes)
+	@PORT='$(PORT)' VAR='$(VAR)' SAMPLE='$(if $(filter file,$(origin SAMPLE)),no,$(SAMPLE))' N='$(N)' MATCHING='$(MATCHING)' \
+		exec $(BIN)/ayni cluster --end-with-parent
 
 test: $(READY) $(ASYNCAPI) ## Every test, with the real servers
 	$(BIN)/pytest --ignore=tests/bench

@@ -51,7 +51,7 @@ class HttpPart:
 
     patience_seconds: for so long after the part was lost, callers wait for it to come back; then they are told at once."""
 
-    def __init__(self, addresses: Sequence[str], *, connections: int = 200, patience_seconds: float = 8.0) -> None:
+    def __init__(self, addresses: Sequence[str], *, connections: int = 64, patience_seconds: float = 8.0) -> None:
         if not addresses:
             raise ValueError("a part needs an address")
         self._count, self._turns = len(addresses), cycle(address.rstrip("/") for address in addresses)

@@ -7,6 +7,7 @@ import asyncio
 
 from infra.commands.command import Arguments, Command, Group, on_loop
 from infra.commands.excuses import CannotError
+from infra.distributed.settings import told
 from infra.topics import BUS_TOPICS
 from kit.bus import TopicMismatchError
 from kit.bus_kafka import KafkaSettings, ensure_topics
@@ -19,7 +20,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _apply(arguments: Arguments) -> None:
-    settings = KafkaSettings(**({"servers": arguments.servers} if arguments.servers else {}))
+    settings = told(KafkaSettings, **({"servers": arguments.servers} if arguments.servers else {}))
     on_loop(apply(settings, arguments.wait))
     print(f"{len(BUS_TOPICS)} topics are as this release wants them at {settings.servers}")  # noqa: T201 - for people
 

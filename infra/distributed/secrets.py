@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr
 LEAST_CHARACTERS = 16
 NOT_OURS_TO_CHOOSE = frozenset({"smtp_url"})  # its password is the mail provider's
 LEAST_DISTINCT = 8
+OF_OTHERS = frozenset({"smtp", "smtps"})  # their passwords are not ours to choose
 OF_EXAMPLES = re.compile(r"change|sample|example|secret|password|default|replace|placeholder|123456|qwerty", re.IGNORECASE)
 
 
@@ -29,11 +30,14 @@ def check_secrets(settings: BaseModel) -> None:
 
 
 def _check(name: str, secret: str) -> None:
-    if "://" in secret:
+    scheme, has_address, _ = secret.partition("://")
+    if has_address:
         secret = unquote(urlsplit(secret).password or "")
         if not secret:
-            return  # a DSN whose server asks for none, or whose password is a setting of its own
+            return  # a server that asks for none, or whose password is a setting of its own
     if OF_EXAMPLES.search(secret):
         raise SampleSecretError(f"{name} is the value of an example: make one of your own (`sh infra/secrets.sh` makes them all)")
+    if scheme in OF_OTHERS:
+        return
     if len(secret) < LEAST_CHARACTERS or len(set(secret)) < LEAST_DISTINCT:
         raise SampleSecretError(f"{name} can be guessed: it needs {LEAST_CHARACTERS} characters or more, made by chance")

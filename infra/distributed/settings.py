@@ -7,7 +7,7 @@ AYNI_TOKEN_SECRET). Load-bearing: `told`. It is the only way in, so nothing runs
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -54,6 +54,22 @@ class DoorSettings(BaseSettings):
     finish_seconds: float = Field(default=4, ge=0, le=4)
 
 
+class BusSettings(BaseSettings):
+    """kafka_servers: `host:port`, with commas; empty: the bus is the log in PostgreSQL."""
+
+    model_config = SettingsConfigDict(env_prefix="AYNI_", extra="ignore", frozen=True)
+
+    kafka_servers: str = ""
+
+
+class CatalogueSettings(BaseSettings):
+    """catalogue: a folder of materials in the place of the shipped one; the same for every part."""
+
+    model_config = SettingsConfigDict(env_prefix="AYNI_", extra="ignore", frozen=True)
+
+    catalogue: Path | None = None
+
+
 class ListingsCallSettings(BaseSettings):
     """Where listings is."""
 
@@ -87,10 +103,17 @@ class PreparingSettings(BaseSettings):
         return url if self.admin_database_password is None else with_password(url, plain(self.admin_database_password))
 
 
-def told(settings: type[Told]) -> Told:
-    """Read once. Raises ValidationError where something is missing, SampleSecretError where a secret is none."""
+class Read(Protocol):
+    """How settings are come by."""
+
+    def __call__(self, settings: type[Told]) -> Told: ...
+
+
+def told(settings: type[Told], **typed: Any) -> Told:
+    """From the environment and the secrets folder; what is typed goes before. Raises ValidationError where something is missing,
+    SampleSecretError where a secret is none."""
     folder = SecretsSettings().secrets_dir
     given: dict[str, Any] = {} if folder is None else {"_secrets_dir": folder}
-    found = settings(**given)
+    found = settings(**given, **typed)
     check_secrets(found)
     return found

@@ -21,6 +21,8 @@ MAIL = "mail"
 SECRETS = "secrets.json"
 RUNNING = "running.json"
 SAMPLE_PENDING = "sample-pending"
+KAFKA, PARTS, DISTRIBUTED_SECRETS = "kafka", "parts", "secrets"
+OF_THE_DISTRIBUTED = (KAFKA, PARTS, DISTRIBUTED_SECRETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,15 @@ def load_secrets(var: Path, roles: Sequence[str]) -> Secrets:
     return found
 
 
-def tell_running(var: Path, gateway: str, database: str, processes: Sequence[RunningProcess]) -> None:
+def tell_running(
+    var: Path, gateway: str, database: str, processes: Sequence[RunningProcess], *, mode: str = "embedded", kafka: str | None = None
+) -> None:
     """Says to programs where everything is (design.md, "Commands")."""
     told = {
-        "mode": "embedded",
+        "mode": mode,
         "gateway": gateway,
         "database": database,
-        "kafka": None,
+        "kafka": kafka,
         "meilisearch": None,
         "processes": [asdict(process) for process in processes],
     }
@@ -67,7 +71,8 @@ def erase_folder(var: Path) -> None:
         return
     with held(var):
         erase_cluster(var / POSTGRES)
-        shutil.rmtree(var / MAIL, ignore_errors=True)
+        for folder in (MAIL, *OF_THE_DISTRIBUTED):
+            shutil.rmtree(var / folder, ignore_errors=True)
         for name in (SECRETS, RUNNING, SAMPLE_PENDING, LOCK):
             (var / name).unlink(missing_ok=True)
     if not any(var.iterdir()):

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -30,8 +30,19 @@ class OwnServerError(RuntimeError):
 Orders = Sequence[tuple[signal.Signals, float]]  # what to say, and how many seconds to wait for its effect
 
 
-def spawn(command: Sequence[str | Path], folder: Path, log_path: Path, account: Account) -> subprocess.Popen[bytes]:
-    """A server of ours, working in `folder` as the account; its words are added to the log. Raises OSError."""
+def spawn(
+    command: Sequence[str | Path],
+    folder: Path,
+    log_path: Path,
+    account: Account,
+    *,
+    environment: Mapping[str, str] | None = None,
+    keeps: Sequence[int] = (),
+    order: signal.Signals = signal.SIGINT,
+) -> subprocess.Popen[bytes]:
+    """A process of ours, working in `folder` as the account; its words are added to the log. Raises OSError.
+
+    environment: beside what every process gets. keeps: open files that it gets. order: what it is told when we are gone."""
     with log_path.open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - our own binaries
             command,
@@ -39,12 +50,13 @@ def spawn(command: Sequence[str | Path], folder: Path, log_path: Path, account: 
             stdout=log,
             stderr=log,
             cwd=folder,
-            env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
+            env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath} | dict(environment or {}),
             start_new_session=True,
+            pass_fds=keeps,
             user=account.uid if account.is_dropped_to else None,
             group=account.gid if account.is_dropped_to else None,
             extra_groups=[] if account.is_dropped_to else None,
-            preexec_fn=_orphan_guard(os.getpid(), signal.SIGINT),
+            preexec_fn=_orphan_guard(os.getpid(), order),
         )
 
 

@@ -10,11 +10,9 @@ from kit.settings import PartSettings
 class MatchingSettings(PartSettings):
     """address: where other processes of matching reach this one; no two have the same, and rows of partition_owner carry it.
 
-    group_instance_id: the name of a static member of the group, which keeps its partitions over a quick restart (Kafka); none: a member
-    like any other. waits_for_answer_seconds: how long another owner may take over a read before the asker looks who owns it now."""
+    waits_for_answer_seconds: how long another owner may take over a read before the asker looks who owns it now."""
 
     address: str = "local"
-    group_instance_id: str | None = None
     waits_for_listing_seconds: float = Field(default=1, gt=0)
     waits_for_owner_seconds: float = Field(default=3, gt=0)
     waits_for_answer_seconds: float = Field(default=1.5, gt=0)
