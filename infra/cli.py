@@ -19,6 +19,7 @@ COMMANDS = {
     "migrate": "MIGRATE",
     "erase": "ERASE",
     "demo": "DEMO",
+    "sample": "SAMPLE",
     "catalogue": "CATALOGUE",
     "contracts": "CONTRACTS",
     "dead-letters": "DEAD_LETTERS",
