@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 from stdnum.pe import ruc
 
-from contracts.catalogue import Catalogue, load_catalogue
+from contracts.catalogue import Catalogue, Facts, load_catalogue
 from contracts.countries import country
 from contracts.countries.place import distance_km
 from contracts.listings import OfferFact, WantFact
@@ -134,6 +134,7 @@ def test_every_regime_and_every_kind_of_organisation_is_there(market: Standing) 
     kinds = {one.cells["kind"] for one in market.organisations.values()}
     assert kinds == {"firm", "cooperative", "recycler", "fish_plant", "facilitator", "authority"}
     assert any(offer.facts_presumed for offer in market.offers)
+    assert {name for offer in market.offers for name, is_true in offer.facts if is_true} == set(Facts.model_fields)
 
 
 Judged = tuple[OfferFact, WantFact, Verdict]
