@@ -17,6 +17,7 @@ from prometheus_client import Counter, Gauge
 
 from kit.bus import Bus, Listener, Record, TopicPartition
 from kit.bus import Consumer as BusConsumer
+from kit.crashing import crash_point
 from kit.dead_letters import letter
 from kit.holds import Hold, Holds
 from kit.transient import TransientError, backoff_seconds, is_transient
@@ -172,12 +173,14 @@ class ConsumerLoop:
 
     async def _bury(self, record: Record, error: Exception) -> None:
         await self._bus.publish([letter(record, topic=self._dead_letter_topic, consumer=self._group, error=error)])
+        crash_point(f"{self._group}.after_burial")
         DEAD.labels(self._group, record.topic).inc()
         place = {"topic": record.topic, "partition": record.partition, "position": record.position}
         log.error("consumer.dead_letter", group=self._group, **place, cause=repr(error), exc_info=error)
 
     async def _handled(self, partition: TopicPartition, records: Sequence[Record]) -> None:
         position = records[-1].position + 1
+        crash_point(f"{self._group}.after_handle")
         HANDLED.labels(self._group, partition.topic).inc(len(records))
         self._next_positions[partition] = position
         if self._holds.end([partition]):
@@ -187,6 +190,7 @@ class ConsumerLoop:
         except Exception as error:  # the effect stands: what is delivered again is guarded, and the next commit covers this one
             COMMITS_FAILED.labels(self._group).inc()
             log.info("consumer.commit_failed", group=self._group, topic=partition.topic, partition=partition.partition, cause=repr(error))
+        crash_point(f"{self._group}.after_offset")
 
     def _hold_back(self, partition: TopicPartition, record: Record, error: Exception) -> None:
         """The partition will go on from this record, later."""

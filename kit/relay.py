@@ -18,6 +18,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from kit.bus import Bus, Message, Publish
+from kit.crashing import crash_point
 from kit.tracing import sending
 from kit.transient import backoff_seconds, is_transient
 
@@ -124,7 +125,9 @@ class Relay:
         with sending(_messages(rows)) as messages:
             async with asyncio.timeout(self._publish_seconds):
                 await publish(messages, connection=connection)
+        crash_point(f"{self._service}.after_publish")
         await connection.execute(_MARK, [row["id"] for row in rows])
+        crash_point(f"{self._service}.after_mark")
         SENT.labels(self._service).inc(len(rows))
         return len(rows)
 

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit import telemetry
 from kit.clock import Clock, system_clock
+from kit.crashing import crash_point
 from kit.idempotency import keep_answer, kept_answer, key_of, request_hash
 from kit.identity import CORRELATION, ORGANISATION, caller_of
 from kit.ids import new_id
@@ -66,7 +67,7 @@ def create_part(
 ) -> FastAPI:
     """An app with the shared edge. The lifespan puts what its routes need (such as `sessions`) into `app.state`."""
     app = FastAPI(title=f"Ayni {name}", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=OF_APPS)
-    app.state.internal_token, app.state.clock = internal_token, clock
+    app.state.part, app.state.internal_token, app.state.clock = name, internal_token, clock
     for router in routers:
         app.include_router(router)
     app.add_middleware(BodyGuard, form_paths=form_paths)
@@ -164,10 +165,20 @@ class UnitOfWork(APIRoute):
                 request.state.session = session
                 await session.execute(text("select set_config('ayni.organisation', :id, true)"), {"id": organisation})
                 if self.keeps_answers and organisation and (key := key_of(request)):
-                    return await _once(request, session, key, handle)
-                return await handle(request)
+                    response = await _once(request, session, key, handle)
+                else:
+                    response = await handle(request)
+                _crash_point(request, "before_commit")
+            _crash_point(request, "after_commit")
+            return response
 
         return within_a_transaction
+
+
+def _crash_point(request: Request, name: str) -> None:
+    """For writes: that a read ends half-way harms nobody."""
+    if request.method not in ("GET", "HEAD"):
+        crash_point(f"{request.app.state.part}.request.{name}")
 
 
 class SecretUnitOfWork(UnitOfWork):

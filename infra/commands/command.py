@@ -12,6 +12,7 @@ from typing import Any
 import uvloop
 
 from infra.embedded.settings import ExchangeSettings
+from kit.crashing import CrashSettings, arm
 from kit.telemetry import configure_logging
 
 Arguments = argparse.Namespace
@@ -67,5 +68,6 @@ def settings_of(arguments: Arguments) -> ExchangeSettings:
 def on_loop(work: Coroutine[Any, Any, None], level: str = "INFO") -> None:
     """Does it on a loop of its own, and logs what is as grave as the level."""
     configure_logging(level)
+    arm(CrashSettings())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts import listings as public
 from kit.clock import Clock
+from kit.crashing import crash_point
 from kit.database import Sessions
 from kit.transient import is_transient
 from services.listings.organisation import Licence
@@ -81,6 +82,7 @@ class Scheduler:
             for one in due:
                 async with self.sessions.begin() as session:
                     await self._doing[one.kind](session, one.id, self.clock())
+                    crash_point("listings.clock.before_commit")
             done += len(due)
         return done
 

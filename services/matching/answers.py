@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from contracts.matching import Match, match_id
+from kit.crashing import crash_point
 from kit.identity import Caller
 from kit.problems import Conflict, NotFound
 from services.matching import repository
@@ -68,6 +69,7 @@ async def answer(
     check_answerable(found_match(market, pair, caller), verb)
     request = {"offer_id": str(pair[0]), "want_id": str(pair[1]), "verb": verb, **body}
     deal = await listings.answer(request, caller, idempotency_key)
+    crash_point("matching.answer.before_memory")
     await remember(pool, market, pair, KeptAnswer.of(deal))
     return found_match(market, pair, caller)
 

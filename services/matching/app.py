@@ -15,6 +15,7 @@ from contracts.topics import STANDING, dead_letters_of
 from kit.bus import Bus
 from kit.clock import Clock, system_clock
 from kit.consumer import ConsumerLoop
+from kit.crashing import crash_in
 from kit.database import create_pool
 from kit.forwarding import Part
 from kit.migrations import MigrationSet
@@ -53,7 +54,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await create_pool(settings, NAME)
         ownership = Ownership(pool, Rulebook(catalogue, country()), settings.address)
-        handler = StandingHandler(pool, ownership, clock)
+        handler = StandingHandler(pool, ownership, clock, crash_in("matching.handle"))
         consumer = ConsumerLoop(bus, NAME, [STANDING], handler, listener=ownership, dead_letter_topic=dead_letters_of(NAME))
         app.state.pool = pool
         app.state.finder = Finder(pool, ownership.rulebook, calls)

@@ -19,6 +19,7 @@ from contracts.matching import MatchProposed
 from contracts.notifications import NoticeKind, Subject
 from kit.bus import Record, TopicPartition
 from kit.clock import Clock
+from kit.crashing import crash_point
 from kit.tracing import following
 from services.notifications import texts
 from services.notifications.feed import entry_of
@@ -98,6 +99,7 @@ class Intake:
             told = [events[entry.event_id] for entry in found.new]
             late = [event for event in (events[entry.event_id] for entry in found.late) if type(event) in EVEN_IF_LATE]
             await self._react(connection, told + late, now)
+            crash_point("notifications.handle.before_commit")
 
     async def _react(self, connection: Connection, events: Sequence[Event], now: datetime) -> None:
         proposed = [event.data for event in events if isinstance(event, MatchProposed)]
