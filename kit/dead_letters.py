@@ -44,6 +44,11 @@ class DeadLetter:
         """Whether it can be published again."""
         return self.source_topic != UNKNOWN
 
+    @property
+    def source(self) -> tuple[str, str, int, int]:
+        """Who failed at which record: what makes two letters the same."""
+        return self.consumer, self.source_topic, self.source_partition, self.source_position
+
 
 def letter(record: Record, *, topic: str, consumer: str, error: BaseException, now: datetime | None = None) -> Message:
     """The message that puts a record among the dead letters of `topic`."""
@@ -71,11 +76,16 @@ def cause_of(error: BaseException) -> str:
 
 
 async def dead_letters(bus: Bus, topic: str) -> AsyncIterator[DeadLetter]:
-    """All that the topic holds. Raises UnknownTopicError."""
+    """All that the topic holds, each once: one that was buried again after a kill is the same. Raises UnknownTopicError."""
     replayed = {record.headers[REPLAYED]: _when(record) async for record in bus.browse(topic) if REPLAYED in record.headers}
+    seen: set[tuple[str, str, int, int]] = set()
     async for record in bus.browse(topic):
-        if REPLAYED not in record.headers:
-            yield _read(record, replayed.get(str(record.position)))
+        if REPLAYED in record.headers:
+            continue
+        found = _read(record, replayed.get(str(record.position)))
+        if not found.has_source or found.source not in seen:
+            seen.add(found.source)
+            yield found
 
 
 async def show(bus: Bus, topic: str, position: int) -> DeadLetter:

@@ -40,6 +40,10 @@ class Exchange:
         """A client of its gateway, once it is ready."""
         self.launch(**environment)
         until(self._is_ready, "the exchange runs")
+        return self.client()
+
+    def client(self) -> httpx.Client:
+        """Of the gateway."""
         return httpx.Client(base_url=self.running["gateway"], timeout=30, limits=httpx.Limits(max_connections=64))
 
     def launch(self, **environment: str) -> None:
@@ -48,6 +52,10 @@ class Exchange:
         command = [COMMAND, "run", "--var", self.folder / "var", "--end-with-parent", *self.options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log)
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     def _is_ready(self) -> bool:
         assert self.process is not None
@@ -60,6 +68,11 @@ class Exchange:
         found: dict[str, Any] = json.loads((self.folder / "var" / "running.json").read_text())
         return found
 
+    def await_death(self, seconds: float = PATIENCE_SECONDS) -> None:
+        """Until it has killed itself."""
+        assert self.process is not None
+        assert self.process.wait(seconds) == -signal.SIGKILL
+
     def kill(self) -> None:
         """As bad luck does."""
         assert self.process is not None
@@ -67,6 +80,6 @@ class Exchange:
         self.process.wait()
 
     def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None and self.is_running:
             self.process.terminate()
             self.process.wait(PATIENCE_SECONDS)
