@@ -7,6 +7,8 @@ SAMPLE ?= yes
 N ?= 1
 MATCHING ?= 2
 SPEED ?= 720
+SECONDS ?= 60
+SEED ?= 7
 PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
@@ -18,10 +20,10 @@ BENCHES = $(wildcard tests/bench/test_*.py)
 
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench clean erase
+.PHONY: help run demo test check chaos chaos-controls bench clean erase
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
 run: $(READY) ## The exchange on 127.0.0.1, until Ctrl-C (PORT=8080, VAR=var, SAMPLE=yes|no)
 	@PORT='$(PORT)' VAR='$(VAR)' SAMPLE='$(SAMPLE)' exec $(BIN)/ayni run --end-with-parent
@@ -43,6 +45,12 @@ check: $(READY) ## The fast gate: format, lint, types, import contracts, grown e
 	$(BIN)/lint-imports
 	$(BIN)/ayni contracts check
 	$(BIN)/pytest tests/unit
+
+chaos: $(READY) ## Kills, stalls and outages under load, then every invariant (SECONDS=60, SEED=7, N=1 brokers, MATCHING=2 owners)
+	$(BIN)/python -m tests.chaos.run --seconds '$(SECONDS)' --seed '$(SEED)' --brokers '$(N)' --owners '$(MATCHING)'
+
+chaos-controls: $(READY) ## Five planted mistakes, each of which the harness must find
+	$(BIN)/python -m tests.chaos.controls --seed '$(SEED)'
 
 bench: $(READY) ## The figures
 	@$(if $(BENCHES),$(BIN)/pytest -s tests/bench,echo 'no benchmarks yet')

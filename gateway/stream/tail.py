@@ -42,13 +42,20 @@ class Tail:
         self._head = 0
 
     async def run(self) -> None:
-        """For ever: from the head of the feed at the start, one long poll after another."""
+        """For ever: from the head of the feed at the start, one long poll after another. Logs a change of state, not each try."""
+        failures = 0
         while True:
             try:
                 await self._follow()
             except (Problem, OSError, ValueError, KeyError) as error:
-                log.warning("the feed cannot be followed; trying again", error=type(error).__name__)
+                failures += 1
+                if failures == 1:
+                    log.warning("the feed cannot be followed; trying again", error=type(error).__name__)
                 await asyncio.sleep(self.retry_seconds)
+            else:
+                if failures:
+                    log.info("the feed is followed again", failures=failures)
+                failures = 0
 
     async def _follow(self) -> None:
         if self._start is None:

@@ -60,8 +60,10 @@ class Exchange:
     def _is_ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
-        file = self.folder / "var" / "running.json"
-        return file.exists() and any(one["pid"] == self.process.pid for one in json.loads(file.read_text())["processes"])
+        try:
+            return any(one["pid"] == self.process.pid for one in self.running["processes"])
+        except FileNotFoundError:  # also where the one of a killed process is being taken away
+            return False
 
     @property
     def running(self) -> dict[str, Any]:
