@@ -1,4 +1,4 @@
-"""The controls: `python -m tests.chaos.controls [--seconds 30] [--seed 7]`. Each planted mistake must be reported, or the harness is blind."""
+"""The controls: `python -m tests.chaos.controls [--seconds 30] [--seed 7]`. Each planted mistake must be found, or the harness is blind."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def _is_found(mistake: str, seconds: float, seed: int) -> bool:
     for again in range(TRIES):
         plan = Plan(seconds, seed + again, plants=frozenset((mistake, STALL)), corners=8, drain_seconds=DRAIN_SECONDS)
         figures, broken = asyncio.run(carry_out(plan))
-        sys.stdout.write(json.dumps({"planted": mistake, "seed": plan.seed, "broken": figures["broken"], "events": figures["events"]}) + "\n")
+        sys.stdout.write(
+            json.dumps({"planted": mistake, "seed": plan.seed, "broken": figures["broken"], "events": figures["events"]}) + "\n"
+        )
         sys.stdout.flush()
         if broken:
             return True
