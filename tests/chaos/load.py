@@ -25,7 +25,7 @@ PAUSE_SECONDS = 0.2
 PATIENCE_SECONDS = 150.0
 QUIET_SHARE = 0.8
 UNCLEAR = frozenset({408, 425, 429, 500, 502, 503, 504})
-IN_FLIGHT = "idempotency"
+IN_FLIGHT = ("idempotency", "import-at-work")
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Client:
 
 
 def _is_unclear(answer: httpx.Response) -> bool:
-    return answer.status_code in UNCLEAR or (answer.status_code == 409 and IN_FLIGHT in answer.text)
+    return answer.status_code in UNCLEAR or (answer.status_code == 409 and any(word in answer.text for word in IN_FLIGHT))
 
 
 class Firm:
