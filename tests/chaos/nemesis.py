@@ -109,12 +109,13 @@ class Nemesis:
             self._note("poison", f"{topic} {key}")
 
     async def _repeat(self) -> None:
-        """The last messages of a partition, once more, the newest first."""
-        topic = self.random.choice((STANDING, *PUBLIC))
-        partition = self.random.choice(await self._written(topic))
-        records = [record for record in await self._last(topic, partition) if not (record[2] or b"").startswith(b"poison")]
-        if records and await self._send(records[::-1]):
-            self._note("repeat", f"{len(records)} of {topic}/{partition}")
+        """The last messages of a partition of some topic that has any, once more, the newest first."""
+        for topic in self.random.sample((STANDING, *PUBLIC), 5):
+            partition = self.random.choice(await self._written(topic))
+            records = [record for record in await self._last(topic, partition) if not (record[2] or b"").startswith(b"poison")]
+            if records and await self._send(records[::-1]):
+                self._note("repeat", f"{len(records)} of {topic}/{partition}")
+                return
 
     async def _written(self, topic: str) -> list[int]:
         if topic != STANDING:
