@@ -28,7 +28,7 @@ from services.notifications.repository import deliveries
 from services.notifications.service.deliveries import address_notices, claim_due, prepare, settle
 from services.notifications.settings import NotificationsSettings
 
-NOTICES_AT_ONCE = 100
+NOTICES_AT_ONCE = 500  # of few people: what is decided of somebody together costs little more than one
 MAILS_AT_ONCE = 8
 DRAIN_SECONDS = 1.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -40,6 +40,7 @@ OUTCOMES: dict[type[MailError], str] = {
     UnreachableError: "unreachable",
     UnsureError: "unsure",
 }
+LOST = ("bounced", "given_up")
 log = structlog.get_logger()
 
 
@@ -72,43 +73,44 @@ class Post:
         """Until cancelled; what is being handed over then is finished first, for a bounded time."""
         await self._for_ever(self.hand_over)
 
-    async def _for_ever(self, work: Callable[[], Awaitable[int]]) -> None:
+    async def _for_ever(self, work: Callable[[], Awaitable[bool]]) -> None:
+        """With a pause, but where more is to be done: many small turns would cost more than a few that are full."""
         failures = 0
         while True:
             try:
-                done = await work()
+                has_more = await work()
                 failures = 0
             except Exception as error:
                 if not (is_transient(error) or isinstance(error, Unavailable)):
                     raise
-                done, failures = 0, failures + 1
+                has_more, failures = False, failures + 1
                 if failures == 1:
                     log.warning("the post waits", loop=work.__name__, cause=repr(error))
-            if not done:
+            if not has_more:
                 await asyncio.sleep(max(self.settings.poll_seconds, backoff_seconds(failures) if failures else 0))
 
-    async def address(self) -> int:
-        """Decides of the oldest notices that are open who hears of them by mail; how many notices."""
+    async def address(self) -> bool:
+        """Decides of the oldest notices that are open who hears of them by mail; whether there may be more."""
         async with self.sessions() as session:
             asked = (await deliveries.organisations_to_ask(session, NOTICES_AT_ONCE))[:ORGANISATIONS_AT_ONCE]
         if not asked:
-            return 0
+            return False
         people = await self.listings.people(asked)
         async with self.sessions.begin() as session:
             notices = await deliveries.notices_to_address(session, asked, NOTICES_AT_ONCE)
             await address_notices(session, notices, people, self.settings, self.clock())
-        return len(notices)
+        return len(notices) == NOTICES_AT_ONCE or len(asked) == ORGANISATIONS_AT_ONCE
 
-    async def hand_over(self) -> int:
-        """Hands over what is due, a few at once; how many. Makes a pause where the mail server cannot be reached."""
+    async def hand_over(self) -> bool:
+        """Hands over what is due, a few at once; whether there may be more. Makes a pause where the mail server cannot be reached."""
         async with self.sessions.begin() as session:
             claimed = await claim_due(session, self.clock(), self.settings.mail_lease, MAILS_AT_ONCE)
         if not claimed:
-            return 0
+            return False
         await _finished(self._hand_over(claimed))
         if self._failures:
             await asyncio.sleep(backoff_seconds(self._failures, LONGEST_PAUSE_SECONDS))
-        return len(claimed)
+        return len(claimed) == MAILS_AT_ONCE
 
     async def _hand_over(self, claimed: Sequence[Delivery]) -> None:
         people = {one.person_id: one for one in await self.listings.people({delivery.organisation_id for delivery in claimed})}
@@ -134,16 +136,13 @@ class Post:
                 raise
             log.error("a mail cannot be handed over", delivery=str(claimed.id), exc_info=crash)
             error = UnsureError(f"it crashed: {type(crash).__name__}")
-        end = Ended(error)
-        self._report(claimed, end)
         async with self.sessions.begin() as session:
-            await settle(session, claimed, error, self.settings, self.clock())
-        return end
-
-    def _report(self, claimed: Delivery, end: Ended) -> None:
+            state = await settle(session, claimed, error, self.settings, self.clock())
+        end = Ended(error)
         HANDED_OVER.labels(end.outcome).inc()
-        if isinstance(end.error, RefusedError):
-            log.warning("a mail was refused for good", delivery=str(claimed.id), person=str(claimed.person_id), cause=str(end.error))
+        if state in LOST:
+            log.warning("a mail will not arrive", state=state, delivery=str(claimed.id), person=str(claimed.person_id), cause=str(error))
+        return end
 
     def _watch_server(self, ends: Sequence[Ended]) -> None:
         """Logged once a change of state."""

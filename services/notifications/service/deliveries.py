@@ -157,8 +157,8 @@ def _letter(delivery: Delivery, person: Addressee, notices: Sequence[Notice], co
     return letter_of(notice, person.name, person.language, public_url), notice.kind, str(notice.id)
 
 
-async def settle(session: AsyncSession, claimed: Delivery, error: MailError | None, settings: NotificationsSettings, now: datetime) -> None:
-    """Writes what became of an attempt."""
+async def settle(session: AsyncSession, claimed: Delivery, error: MailError | None, settings: NotificationsSettings, now: datetime) -> str:
+    """Writes what became of an attempt; the state that the delivery is in now."""
     delivery, attempt = await deliveries.locked(session, claimed.id), claimed.attempts
     if error is None:
         delivery.arrive(now)
@@ -169,3 +169,4 @@ async def settle(session: AsyncSession, claimed: Delivery, error: MailError | No
         longest = min(longest, LONGEST_UNREACHABLE_SECONDS) if isinstance(error, UnreachableError) else longest
         pause = pause_before(attempt, settings.mail_retry_seconds, longest)
         delivery.defer(attempt, str(error), now, pause, settings.mail_patience, is_unsure=isinstance(error, UnsureError))
+    return delivery.state

@@ -204,7 +204,7 @@ async def test_who_dies_after_the_mail_and_before_the_mark_hands_the_same_over_a
 
 
 async def test_a_mail_in_hand_is_finished_when_the_part_stops(take: Take, mailroom: Mailroom) -> None:
-    stopping: list[asyncio.Task[int]] = []
+    stopping: list[asyncio.Task[bool]] = []
     mailroom.sink.before_answer = lambda: stopping[0].cancel() and None
     await tell_deal(take)
     post = mailroom.post()

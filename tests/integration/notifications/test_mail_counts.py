@@ -13,6 +13,7 @@ from contracts.listings import DealAgreed, DealOffered
 from kit.ids import new_id
 from kit.migrations import OWNER, downgrade, migrate
 from services.notifications.app import MIGRATIONS
+from services.notifications.repository.deliveries import take_places
 from tests.integration.notifications.doubles import StoppedClock, Take, as_role
 from tests.integration.notifications.mailroom import Mailroom
 from tests.integration.notifications.smtp_sink import Taken
@@ -99,7 +100,7 @@ async def test_three_a_day_come_at_once_and_the_rest_in_one_digest_at_seven(take
 
 
 async def test_a_burst_keeps_to_three(take: Take, mailroom: Mailroom, clock: StoppedClock) -> None:
-    await tell_seeker(take, 130)  # more than one batch of notices, and more than a digest shows
+    await tell_seeker(take, 130)  # more than a digest shows
     await mailroom.work()
     clock.pass_days(1)
     await mailroom.work()
@@ -146,6 +147,16 @@ async def test_four_processes_at_once_do_it_once(take: Take, mailroom: Mailroom,
         "Su resumen del día: 37 avisos": 1,
     }
     assert set(mailroom.sink.counted().values()) == {1}
+
+
+async def test_places_that_many_take_at_once_are_as_many_as_there_are(mailroom: Mailroom) -> None:
+    person = new_id()
+
+    async def take_one() -> int:
+        async with mailroom.sessions.begin() as session:
+            return await take_places(session, person, NOW.date(), 1, 3)
+
+    assert sum(await asyncio.gather(*(take_one() for _ in range(5)))) == 3
 
 
 async def test_what_is_not_wanted_by_mail_is_not_mailed_also_when_it_waits_already(
