@@ -13,7 +13,7 @@ from uuid import UUID
 from contracts.envelope import Event
 from contracts.listings import DealEvent, OfferFact, WantFact
 from services.matching.bucket import Rulebook
-from tests.reference.scorer import Verdict, judge, ranked
+from tests.reference.scorer import Verdict, judge, key
 
 FOUND, BEST, TOLD_FROM = 50, 5, 0.5
 NEVER_RANKED = ("agreed", "declined", "released")
@@ -33,6 +33,7 @@ class History:
     lapsed: Counter[Pair] = field(default_factory=Counter)
     _known: set[tuple[Pair, str, object]] = field(default_factory=set)
     _open: set[Pair] = field(default_factory=set)
+    _verdicts: dict[tuple[UUID, int, UUID, int], Verdict] = field(default_factory=dict)
 
     def hear(self, event: Event) -> None:
         """One event of the standing topic, in whatever order it comes."""
@@ -53,14 +54,14 @@ class History:
             self.answers[pair] = deal
             self._settle({pair} & self._ever_told())
 
-    def _buckets_of(self, fact: Any) -> list[str]:
+    def buckets_of(self, fact: Any) -> list[str]:
         return [bucket for bucket in self.rulebook.buckets_of(fact) if self.rulebook.catalogue.partitions[bucket] == self.partition]
 
     def _ever_told(self) -> set[Pair]:
         return {pair for pair, _, _ in self._known}
 
     def _tell(self, fact: Any) -> None:
-        for bucket in self._buckets_of(fact):
+        for bucket in self.buckets_of(fact):
             for place, (counterpart, verdict) in enumerate(self.best(fact, bucket, FOUND)):
                 if verdict.score < TOLD_FROM:
                     continue
@@ -96,20 +97,27 @@ class History:
         return offer.state == want.state == "published" and not self.verdict(offer, want).closed
 
     def verdict(self, offer: OfferFact, want: WantFact) -> Verdict:
-        bucket = self.rulebook.catalogue.materials[offer.material].family
-        return judge(self.rulebook.offer_row(offer), self.rulebook.want_row(want, bucket))
+        """Of any pair; reckoned once for two versions."""
+        pair = (offer.id, offer.version, want.id, want.version)
+        if pair not in self._verdicts:
+            bucket = self.rulebook.catalogue.materials[offer.material].family
+            self._verdicts[pair] = judge(self.rulebook.offer_row(offer), self.rulebook.want_row(want, bucket))
+        return self._verdicts[pair]
 
     def best(self, fact: Any, bucket: str, count: int, closed: tuple[str, ...] = ()) -> list[tuple[UUID, Verdict]]:
         """The counterparts in a bucket that every gate lets through (or all but these), best first, without what was answered for good."""
         is_offer = isinstance(fact, OfferFact)
-        pairs = []
+        found = []
         for other in self.facts.values():
             offer, want = (fact, other) if is_offer else (other, fact)
             if not (isinstance(offer, OfferFact) and isinstance(want, WantFact) and offer.state == want.state == "published"):
                 continue
-            if bucket not in self._buckets_of(offer) or bucket not in self._buckets_of(want):
+            if bucket not in self.buckets_of(offer) or bucket not in self.buckets_of(want):
                 continue
             answer = self.answers.get((offer.id, want.id))
-            if answer is None or answer.state not in NEVER_RANKED:
-                pairs.append((other.id, self.rulebook.offer_row(offer), self.rulebook.want_row(want, bucket)))
-        return ranked(pairs, closed)[:count]
+            if answer is not None and answer.state in NEVER_RANKED:
+                continue
+            verdict = self.verdict(offer, want)
+            if verdict.closed == closed:
+                found.append((other.id, verdict))
+        return sorted(found, key=lambda one: key(one[1], one[0]))[:count]

@@ -38,7 +38,7 @@ def expected_list(histories: dict[int, History], fact: Any, state: str | None) -
     """What the reference lists, over all partitions, in order."""
     found = []
     for history in histories.values():
-        for bucket in history._buckets_of(fact) if fact.state == "published" else ():
+        for bucket in history.buckets_of(fact) if fact.state == "published" else ():
             for counterpart, verdict in history.best(fact, bucket, 1000, ("law",) if state == "blocked" else ()):
                 answer = history.answers.get((fact.id, counterpart) if isinstance(fact, OfferFact) else (counterpart, fact.id))
                 if state is None or answer is None or answer.state == "open":

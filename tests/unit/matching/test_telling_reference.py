@@ -87,7 +87,7 @@ def test_with_at_most_five_counterparts_every_good_pair_is_told_to_both_in_any_o
     history = History(RULEBOOK, TEXTILE, {event.data.id: event.data for event in listings})  # type: ignore[attr-defined]
     expected: Told = Counter()
     for event in listings:
-        for bucket in history._buckets_of(event.data):
+        for bucket in history.buckets_of(event.data):
             for counterpart, verdict in history.best(event.data, bucket, 5):
                 if isinstance(event.data, OfferFact) and verdict.score >= TOLD_FROM:
                     pair = (event.data.id, counterpart)
