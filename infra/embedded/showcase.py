@@ -13,11 +13,12 @@ from kit.forwarding import Part, PartRequest
 from kit.identity import INTERNAL, Caller
 
 SHOWN = 8
+TRIED = 80  # the best of those told, to find as many that stand
 LOOKED_AT = 2000  # events; the newest
 PAGE = 1000
 QUIET_SECONDS = 0.5
 SETTLED_PAGES = 20
-PROPOSED = "pe.ayni.match.proposed.v1"
+PROPOSED, LAPSED = "pe.ayni.match.proposed.v1", "pe.ayni.match.lapsed.v1"
 ONLOOKER = Caller(UUID(int=0), None, frozenset({"listings:read"}))
 
 
@@ -37,23 +38,32 @@ class Showcase:
             position = entries[-1]["position"]
 
     async def matched(self) -> Sequence[Matched]:
-        """The best pairs of those told last, best first."""
+        """The best pairs of those told last, best first: of what still stands."""
         told: dict[str, dict[str, Any]] = {}
         position = max(0, await self._head() - LOOKED_AT)
         while entries := await self._feed(position, 0):
-            told |= {entry["event"]["subject"]: entry["event"]["data"] for entry in entries if entry["event"]["type"] == PROPOSED}
+            for event in (entry["event"] for entry in entries):
+                if event["type"] == PROPOSED:
+                    told[event["subject"]] = event["data"]
+                elif event["type"] == LAPSED:
+                    told.pop(event["subject"], None)
             position = entries[-1]["position"]
-        best = sorted(told.values(), key=lambda fact: (-fact["score"], fact["id"]))[:SHOWN]
-        return [await self._shown(fact) for fact in best]
+        return await self._standing(sorted(told.values(), key=lambda fact: (-fact["score"], fact["id"]))[:TRIED])
 
-    async def _shown(self, fact: Mapping[str, Any]) -> Matched:
-        offer, want = await self._title("offers", fact["offer_id"]), await self._title("wants", fact["want_id"])
-        return Matched(fact["score"], offer, want, fact["distance_km"], fact["quantity_kg"])
+    async def _standing(self, best: Sequence[Mapping[str, Any]]) -> list[Matched]:
+        found: list[Matched] = []
+        for fact in best:
+            offer, want = await self._title("offers", fact["offer_id"]), await self._title("wants", fact["want_id"])
+            if offer is not None and want is not None:
+                found.append(Matched(fact["score"], offer, want, fact["distance_km"], fact["quantity_kg"]))
+            if len(found) == SHOWN:
+                break
+        return found
 
-    async def _title(self, side: str, listing_id: str) -> str:
-        """As everybody sees it; of one that stands no more, its id."""
+    async def _title(self, side: str, listing_id: str) -> str | None:
+        """As everybody sees it; None for one that stands no more."""
         status, found = await self._ask(self.listings, f"/v1/{side}/{listing_id}", {})
-        return str(found["title"]) if status == 200 else listing_id
+        return str(found["title"]) if status == 200 else None
 
     async def _head(self) -> int:
         _, found = await self._ask(self.notifications, "/internal/feed/head", {})

@@ -117,6 +117,14 @@ async def test_the_hours_of_the_day_pass_so_many_times_faster() -> None:
     assert clock.until(5 * 60).total_seconds() == 0
 
 
+async def test_the_clock_waits_for_what_takes_longer_than_its_hour() -> None:
+    clock = DayClock(6 * 60, speed=10_000_000)
+    await clock.reach(7 * 60)
+    assert clock.now() == "07:00"
+    await clock.reach(6 * 60 + 30)
+    assert clock.now() == "07:00"
+
+
 def test_the_day_is_whole() -> None:
     acts = read_day()
     assert {act.does for act in acts} == {"offers", "wants", "reprices", "accepts", "declines", "releases"}
