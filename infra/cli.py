@@ -25,6 +25,8 @@ COMMANDS = {
     "dead-letters": "DEAD_LETTERS",
     "organisations": "ORGANISATIONS",
     "licences": "LICENCES",
+    "backup": "BACKUP",
+    "restore": "RESTORE",
     "serve": "SERVE",
     "topics": "TOPICS",
 }

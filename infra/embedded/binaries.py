@@ -30,6 +30,11 @@ def programs(account: Account, home: Path, site: Path | None = None) -> Path:
     return copy / _PROGRAMS
 
 
+def client_programs() -> Path:
+    """The folder of `pg_dump` and `psql`: clients run as whoever calls them, so the wheel's own."""
+    return _site() / _PROGRAMS
+
+
 def _site() -> Path:
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:

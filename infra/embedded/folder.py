@@ -34,10 +34,21 @@ class RunningProcess:
     port: int | None
 
 
-def load_secrets(var: Path, roles: Sequence[str]) -> Secrets:
-    """The folder's secrets; what is missing is made, and kept."""
+def read_secrets(var: Path) -> dict[str, Any]:
+    """As they are kept, to be kept elsewhere; empty where there are none."""
     path = var / SECRETS
     kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return kept
+
+
+def keep_secrets(var: Path, kept: Mapping[str, Any]) -> None:
+    """In the place of the folder's own."""
+    write_private(var / SECRETS, json.dumps(kept, indent=2))
+
+
+def load_secrets(var: Path, roles: Sequence[str]) -> Secrets:
+    """The folder's secrets; what is missing is made, and kept."""
+    kept = read_secrets(var)
     passwords: Mapping[str, str] = kept.get("passwords", {})
     found = Secrets(
         {role: passwords.get(role) or secrets.token_urlsafe(24) for role in roles},
@@ -46,7 +57,7 @@ def load_secrets(var: Path, roles: Sequence[str]) -> Secrets:
         kept.get("link_secret") or secrets.token_urlsafe(48),
     )
     if asdict(found) != kept:
-        write_private(path, json.dumps(asdict(found), indent=2))
+        keep_secrets(var, asdict(found))
     return found
 
 
