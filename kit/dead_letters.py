@@ -45,6 +45,11 @@ class DeadLetter:
         return self.source_topic != UNKNOWN
 
     @property
+    def error(self) -> str:
+        """The name of the error's class."""
+        return self.cause.partition(":")[0].rpartition(".")[2]
+
+    @property
     def source(self) -> tuple[str, str, int, int]:
         """Who failed at which record: what makes two letters the same."""
         return self.consumer, self.source_topic, self.source_partition, self.source_position

@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
+import structlog
 from fastapi import FastAPI, Request
 
 from contracts.catalogue import Catalogue
 from contracts.countries import country
+from contracts.envelope import EVENT_TYPES, UnknownEventTypeError
 from contracts.topics import STANDING, dead_letters_of
 from kit.bus import Bus
 from kit.clock import Clock, system_clock
@@ -18,9 +21,12 @@ from kit.consumer import ConsumerLoop
 from kit.crashing import crash_in
 from kit.database import create_pool
 from kit.forwarding import Part
+from kit.inbox import prune_inbox
 from kit.migrations import MigrationSet
+from kit.parking import keep_taking_up
 from kit.relay import Relay
 from kit.running import running
+from kit.transient import is_transient
 from kit.web import create_part, health_routes
 from services.matching.asking import Desk
 from services.matching.bucket import Rulebook
@@ -32,7 +38,9 @@ from services.matching.reactions import StandingHandler
 from services.matching.routes import internal, router
 from services.matching.settings import MatchingSettings
 
+log = structlog.get_logger()
 NAME = "matching"
+PRUNE_SECONDS = 600.0
 MIGRATIONS = MigrationSet(NAME, NAME, Path(__file__).with_name("migrations"))
 
 
@@ -60,12 +68,26 @@ def create_app(
         app.state.finder = Finder(pool, ownership.rulebook, calls)
         app.state.desk = Desk(ownership, calls, Peers(part_at, token), settings)
         try:
-            async with running(Relay(pool, bus, NAME).run(), consumer.run()):
+            parked = keep_taking_up(bus, dead_letters_of(NAME), UnknownEventTypeError, EVENT_TYPES)
+            async with running(Relay(pool, bus, NAME).run(), consumer.run(), parked, _forget_for_ever(pool)):
                 yield
         finally:
             await pool.close()
 
     return create_part(NAME, lifespan, (router, internal, health_routes(_is_ready)), token, clock)
+
+
+async def _forget_for_ever(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Marks of events that the bus can no longer deliver."""
+    while True:
+        try:
+            async with pool.acquire() as connection:
+                await prune_inbox(connection)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            if not is_transient(error):
+                raise
+            log.warning("pruning waits for the database", error=type(error).__name__)
+        await asyncio.sleep(PRUNE_SECONDS)
 
 
 async def _is_ready(request: Request) -> bool:

@@ -10,7 +10,7 @@ from kit.settings import PartSettings
 class MatchingSettings(PartSettings):
     """address: where other processes of matching reach this one; no two have the same, and rows of partition_owner carry it.
 
-    waits_for_answer_seconds: how long another owner may take over a read before the asker looks who owns it now."""
+    waits_for_answer_seconds: how long another owner may take over a read before the asker looks again who owns it."""
 
     address: str = "local"
     waits_for_listing_seconds: float = Field(default=1, gt=0)

@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request
 from sqlalchemy import text
 
 from contracts.catalogue import Catalogue
+from contracts.envelope import EVENT_TYPES, UnknownEventTypeError
 from contracts.topics import DEALS, MATCHES, OFFERS, WANTS, dead_letters_of
 from kit.bus import Bus
 from kit.clock import Clock, system_clock
@@ -25,6 +26,7 @@ from kit.database import Sessions, create_engine, create_pool, sessions_of
 from kit.forwarding import Part
 from kit.idempotency import prune_answers
 from kit.migrations import MigrationSet
+from kit.parking import keep_taking_up
 from kit.running import running
 from kit.transient import is_transient
 from kit.web import create_part, health_routes
@@ -71,7 +73,9 @@ async def _living(app: FastAPI, settings: NotificationsSettings, bus: Bus, catal
     consumer = ConsumerLoop(bus, NAME, TOPICS, Intake(pool, catalogue, clock), dead_letter_topic=dead_letters_of(NAME))
     post = Post(sessions, app.state.listings, mailer_of(settings), app.state.links, settings, clock)
     app.state.sessions, app.state.feed, app.state.watch = sessions, FeedReader(pool), watch
-    loops = [consumer.run(), watch.run(), _forget_for_ever(pool, sessions, settings, clock), post.run_addressing(), post.run_handing_over()]
+    parked = keep_taking_up(bus, dead_letters_of(NAME), UnknownEventTypeError, EVENT_TYPES)
+    forgetting = _forget_for_ever(pool, sessions, settings, clock)
+    loops = [consumer.run(), watch.run(), forgetting, parked, post.run_addressing(), post.run_handing_over()]
     try:
         async with running(*loops):
             yield

@@ -148,11 +148,18 @@ class Standing:
     async def publish(self, *events: Event, partitions: Iterable[int] | None = None) -> None:
         """As the relay of listings does: once a partition concerned."""
         batch = [
-            Message(STANDING, number, event.key, event.headers(), event.value())
-            for event in events
-            for number in sorted(partitions_of(event) if partitions is None else partitions)
+            self.message(event, number) for event in events for number in sorted(partitions_of(event) if partitions is None else partitions)
         ]
         await self.bus.publish(batch)
+
+    def message(self, event: Event, partition: int, value: bytes | None = None) -> Message:
+        """As the relay of listings sends it; or with another value."""
+        return Message(STANDING, partition, event.key, event.headers(), event.value() if value is None else value)
+
+    async def end(self, partition: int) -> int:
+        """How many records the partition has had."""
+        query = "select next_position from bus.partitions where topic = $1 and partition = $2"
+        return int(await self.pool.fetchval(query, STANDING, partition))
 
     async def handled(self) -> None:
         """Waits until everything published has been handled and committed to the group."""

@@ -11,7 +11,7 @@ import pytest
 
 from contracts.listings import OfferFact
 from contracts.topics import STANDING, dead_letters_of
-from kit.bus import Message, TopicPartition
+from kit.bus import TopicPartition
 from services.matching.bucket import Rulebook
 from services.matching.market import Market
 from tests.integration.matching.owners import Owner, Standing, until
@@ -262,7 +262,7 @@ async def test_a_partition_that_comes_back_unchanged_keeps_its_index_and_one_tha
 async def test_a_record_that_cannot_be_read_is_buried_and_the_next_is_taken(standing: Standing) -> None:
     await standing.owner("one")
     spoilt, wanted, offered = event_of(want()), event_of(want()), event_of(offer())
-    await standing.bus.publish([Message(STANDING, TEXTILE, spoilt.key, spoilt.headers(), b'{"id": 1}')])
+    await standing.bus.publish([standing.message(spoilt, TEXTILE, value=b'{"id": 1}')])
     await standing.publish(wanted, offered)
     await standing.handled()
     assert isinstance(offered.data, OfferFact)
