@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from infra.commands.command import Command, Group
+from infra.commands.command import Arguments, Command, Group
 from infra.commands.excuses import excused
 
 COMMANDS = {
@@ -34,8 +34,13 @@ COMMANDS = {
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one subcommand; the answer is the exit code."""
-    arguments = _parser(sys.argv[1:] if words is None else words).parse_args(words)
+    arguments = parsed(sys.argv[1:] if words is None else words)
     return excused(lambda: arguments.run(arguments))
+
+
+def parsed(words: Sequence[str]) -> Arguments:
+    """What was typed. Ends the process where that is no command."""
+    return _parser(words).parse_args(words)
 
 
 def command_of(name: str) -> Command | Group:

@@ -18,6 +18,7 @@ import uvicorn
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra.distributed.notify import STOPPING, notify
 from infra.distributed.parts import Process
 from infra.distributed.settings import DoorSettings
 from infra.embedded.door import PortTakenError
@@ -121,6 +122,7 @@ async def opened(process: Process, listener: socket.socket, settings: DoorSettin
 
 async def _drain(process: Process, doorman: Doorman, server: _Server, settings: DoorSettings) -> None:
     doorman.is_closing = True
+    notify(STOPPING)
     log.info("stopping", part=process.name)
     await asyncio.sleep(settings.notice_seconds)
     server.refuse()

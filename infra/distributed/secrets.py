@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
-LEAST_CHARACTERS = 16
+LEAST_CHARACTERS, LEAST_OF_A_KEY = 16, 32  # of a password; of what signs or vouches (RFC 7518, section 3.2)
 NOT_OURS_TO_CHOOSE = frozenset({"smtp_url"})  # its password is the mail provider's
 LEAST_DISTINCT = 8
 OF_OTHERS = frozenset({"smtp", "smtps"})  # their passwords are not ours to choose
@@ -39,5 +39,6 @@ def _check(name: str, secret: str) -> None:
         raise SampleSecretError(f"{name} is the value of an example: make one of your own (`sh infra/secrets.sh` makes them all)")
     if scheme in OF_OTHERS:
         return
-    if len(secret) < LEAST_CHARACTERS or len(set(secret)) < LEAST_DISTINCT:
-        raise SampleSecretError(f"{name} can be guessed: it needs {LEAST_CHARACTERS} characters or more, made by chance")
+    least = LEAST_CHARACTERS if has_address or name.endswith("password") else LEAST_OF_A_KEY
+    if len(secret) < least or len(set(secret)) < LEAST_DISTINCT:
+        raise SampleSecretError(f"{name} can be guessed: it needs {least} characters or more, made by chance")

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from infra.distributed.door import listener_of, opened
+from infra.distributed.notify import READY, notify
 from infra.distributed.parts import Process, build
 from infra.distributed.settings import DoorSettings, told
 from infra.embedded.exchange import ended_by_signals
@@ -40,6 +41,7 @@ async def serve(name: str, fd: int | None = None) -> None:
                 await stack.enter_async_context(_begun(process, partial(_started, bus), patience))
             await stack.enter_async_context(_begun(process, partial(process.app.router.lifespan_context, process.app), patience))
             serving = await stack.enter_async_context(opened(process, listener, settings))
+            notify(READY)
             log.info("serves", part=name, port=listener.getsockname()[1])
             await asyncio.wait({serving})
             serving.result()

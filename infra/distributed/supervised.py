@@ -1,4 +1,4 @@
-"""A part's process under supervision: started, started again when it has ended by itself, ended when the cluster ends.
+"""A part's process under supervision: started, replaced when it stops or has ended by itself, ended when the cluster ends.
 
 Load-bearing: the listening socket is ours and is handed down, so a call that comes while a process is being replaced waits in the kernel's
 queue for its successor; and the folder, in which the process works and leaves its id, so that one which outlived us is known and ended.
@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
+from infra.distributed.notify import STOPPING, Ear
 from infra.embedded.account import Account
 from infra.embedded.process import OwnServerError, end, end_stranger, spawn, until
 from kit.forwarding import PartRequest
@@ -22,7 +23,7 @@ from kit.forwarding_http import HttpPart
 from kit.problems import Unavailable
 from kit.transient import backoff_seconds
 
-STOPPING = ((signal.SIGTERM, 11.0),)  # a part drains within 10 s
+STOPPING_ORDERS = ((signal.SIGTERM, 11.0),)  # a part drains within 10 s
 LOG_BYTES = 8 * 2**20
 LOG_LINES = 12
 WATCH_SECONDS = 0.1
@@ -45,7 +46,9 @@ class Supervised:
         self._keeps = [] if listener is None else [listener.fileno()]
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
-        self._begun = 0.0
+        self._leaving: list[subprocess.Popen[bytes]] = []
+        self._ear: Ear | None = None
+        self._begun, self._deaths = 0.0, 0
 
     @property
     def pid(self) -> int | None:
@@ -56,7 +59,7 @@ class Supervised:
         """Of a cluster that was killed: it may still have the database, the partitions and the port."""
         kept = self.folder / "pid"
         if kept.exists() and (pid := kept.read_text().strip()).isdigit():
-            await end_stranger(int(pid), self.folder, STOPPING)
+            await end_stranger(int(pid), self.folder, STOPPING_ORDERS)
         kept.unlink(missing_ok=True)
 
     def start(self) -> None:
@@ -64,13 +67,14 @@ class Supervised:
         if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES:
             self.log_path.replace(self.log_path.with_name("log.1"))
         account = Account(os.geteuid(), os.getegid(), is_dropped_to=False)
+        self._ear = self._ear or Ear(self.folder)
         self._begun = monotonic()
         self._process = spawn(
             self._words,
             self.folder,
             self.log_path,
             account,
-            environment=self._environment,
+            environment=self._environment | {"NOTIFY_SOCKET": self._ear.address},
             keeps=self._keeps,
             order=signal.SIGTERM,
         )
@@ -102,25 +106,33 @@ class Supervised:
                 await asyncio.sleep(WATCH_SECONDS)
 
     async def keep(self, say: Say, changed: Callable[[], None]) -> None:
-        """Until cancelled: what has ended is started again, after a pause that grows while it ends at once."""
-        deaths = 0
+        """Until cancelled: what stops or has ended is replaced, after a pause that grows while it does so at once."""
         while True:
-            await until(lambda: self.how_it_ended() is not None, WATCH_SECONDS * 10)
-            if (how := self.how_it_ended()) is None:
-                continue
-            deaths = 1 if monotonic() - self._begun > STEADY_SECONDS else deaths + 1
-            pause = backoff_seconds(deaths, LONGEST_PAUSE_SECONDS)
-            say(f"{self.name} ended {how}; starting it again" + (f" in {pause:.1f} s, attempt {deaths}" if deaths > 1 else ""))
-            await asyncio.sleep(pause)
-            self.start()
-            changed()
+            await asyncio.sleep(WATCH_SECONDS)
+            self._leaving = [one for one in self._leaving if one.poll() is None]
+            is_stopping = self._ear is not None and STOPPING in self._ear.heard()
+            if (how := self.how_it_ended()) is not None:
+                await self._replace(f"{self.name} ended {how}", say, changed)
+            elif is_stopping and self._process is not None:
+                self._leaving.append(self._process)
+                await self._replace(f"{self.name} was asked to stop", say, changed)
+
+    async def _replace(self, why: str, say: Say, changed: Callable[[], None]) -> None:
+        self._deaths = 1 if monotonic() - self._begun > STEADY_SECONDS else self._deaths + 1
+        pause = backoff_seconds(self._deaths, LONGEST_PAUSE_SECONDS)
+        say(f"{why}; another is started" + (f" in {pause:.1f} s, attempt {self._deaths}" if self._deaths > 1 else ""))
+        await asyncio.sleep(pause)
+        self.start()
+        changed()
 
     async def stop(self) -> None:
-        """It drains and ends. Idempotent."""
-        process, self._process = self._process, None
-        if process is not None:
-            await end(process, STOPPING)
-            (self.folder / "pid").unlink(missing_ok=True)
+        """It drains and ends, and so does one that is still leaving. Idempotent."""
+        processes, self._process, self._leaving = [self._process, *self._leaving], None, []
+        await asyncio.gather(*(end(process, STOPPING_ORDERS) for process in processes if process is not None))
+        if self._ear is not None:
+            self._ear.close()
+            self._ear = None
+        (self.folder / "pid").unlink(missing_ok=True)
 
     def last_words(self) -> str:
         """The end of its log, as the end of an error message."""

@@ -12,8 +12,9 @@ from infra.distributed.settings import DoorSettings, PartsCallSettings, Preparin
 from kit.forwarding_http import IDLE_SECONDS
 from kit.settings import PartSettings, plain, with_password
 from services.listings.settings import ListingsSettings
+from services.notifications.settings import NotificationsSettings
 
-TOKEN, OTHER, PASSWORD = "kX2vQ9_hT4mZ7bLw1RpN", "Zq8-rT5nW2yB6uHd3KfM", "p@ss/w:rd%Zq8rT5nW2y"
+TOKEN, OTHER, PASSWORD = "kX2vQ9_hT4mZ7bLw1RpNcY6sJ0gDfE3aU8iO", "Zq8-rT5nW2yB6uHd3KfMvX1lS7pCgN4jA0tE", "p@ss/w:rd%Zq8rT5nW2y"
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +78,7 @@ def test_the_secret_of_an_example_is_refused_by_name_and_not_shown(environment: 
     assert sample not in str(error.value)
 
 
-@pytest.mark.parametrize("guessable", ["short", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "abababababababababab", " "])
+@pytest.mark.parametrize("guessable", ["short", "kX2vQ9_hT4mZ7bLw1RpN", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "abababababababababab", " "])
 def test_a_secret_that_can_be_guessed_is_refused(environment: pytest.MonkeyPatch, guessable: str) -> None:
     environment.setenv("AYNI_TOKEN_SECRET", guessable)
 
@@ -93,6 +94,13 @@ def test_a_password_inside_a_dsn_is_looked_at_too(environment: pytest.MonkeyPatc
 
     with pytest.raises(SampleSecretError, match="database_url"):
         told(ListingsSettings)
+
+
+def test_a_mail_servers_password_is_not_ours_to_choose(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AYNI_LINK_SECRET", TOKEN)
+    environment.setenv("AYNI_SMTP_URL", "smtps://ayni:corta1@mail.example.pe:465")
+
+    assert told(NotificationsSettings).smtp_url is not None
 
 
 def test_addresses_are_separated_by_commas(environment: pytest.MonkeyPatch) -> None:
