@@ -114,15 +114,23 @@ class System:
         self.kafka = KafkaCluster(folder / "kafka", brokers)
         self.gateway = f"http://{HOST}:{free_port()}"
         self.dsn = self.servers = ""
+        self.passwords = {role: secrets.token_urlsafe(24) for role in ROLES}
 
     async def start(self) -> None:
         """Returns when the gateway is ready."""
+        await self.start_servers()
+        await self.start_parts()
+
+    async def start_servers(self) -> None:
+        """PostgreSQL and Kafka, with the schemas and the topics of this release."""
         self.dsn, self.servers = await self.postgres.start(), await self.kafka.start()
-        passwords = {role: secrets.token_urlsafe(24) for role in ROLES}
-        await prepare_database(self.dsn, passwords)
+        await prepare_database(self.dsn, self.passwords)
         await ensure_topics(self.servers, [Topic(one.name, one.partitions, one.retention_hours, one.is_compacted) for one in TOPICS])
         (self.folder / "system.json").write_text(json.dumps({"database": self.dsn, "kafka": self.servers, "gateway": self.gateway}))
-        self.parts = Parts(self.folder, self._environments(passwords), self.plants)
+
+    async def start_parts(self) -> None:
+        """Returns when the gateway is ready."""
+        self.parts = Parts(self.folder, self._environments(self.passwords), self.plants)
         await self.parts.start()
         await self.until_ready()
 
