@@ -20,7 +20,7 @@ BENCHES = $(wildcard tests/bench/test_*.py)
 
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check chaos chaos-controls bench clean erase
+.PHONY: help run demo cluster test check chaos chaos-controls bench clean erase
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
@@ -53,7 +53,7 @@ chaos-controls: $(READY) ## Five planted mistakes, each of which the harness mus
 	$(BIN)/python -m tests.chaos.controls --seed '$(SEED)'
 
 bench: $(READY) ## The figures
-	@$(if $(BENCHES),$(BIN)/pytest -s tests/bench,echo 'no benchmarks yet')
+	@$(if $(BENCHES),VAR='$(VAR)' $(BIN)/pytest -s -q tests/bench,echo 'no benchmarks yet')
 
 clean: ## Removes what make made, and no data
 	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

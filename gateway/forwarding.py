@@ -16,7 +16,7 @@ from starlette.types import Receive
 
 from gateway.contacts import with_contacts
 from gateway.identity import Identified, end_to_end, inward, lines_of, vouched
-from kit.forwarding import Part, PartAnswer, PartRequest
+from kit.forwarding import Headers, Part, PartAnswer, PartRequest
 from kit.identity import DEADLINE
 from kit.input import MAX_BODY_BYTES, OTHER_MEDIA, read_body
 from kit.problems import NotFound, Problem
@@ -31,6 +31,7 @@ ROUTES = (
     ("/v1", "listings"),
 )
 ODD = ("..", "//", "\\")
+SHORT_BYTES = 2**16
 OF_THE_SERVER = frozenset({"date", "server"})
 Result = TypeVar("Result")
 
@@ -90,6 +91,9 @@ class Forwarder:
         if part == "matching" and who.caller is not None and answer.status == 200 and _is_json(lines):
             response = Response(await with_contacts(self.parts["listings"], self._own_headers(who), await answer.read(), who.caller))
             response.raw_headers += [line for line in lines if line[0].lower() != b"content-length"]
+        elif _is_short(lines):
+            response = Response(await answer.read(), answer.status)
+            response.raw_headers = lines
         else:
             response = StreamingResponse(_chunks(answer), answer.status)
             response.raw_headers = lines
@@ -122,6 +126,12 @@ class Forwarder:
 
 def _is_json(lines: Sequence[tuple[bytes, bytes]]) -> bool:
     return any(name.lower() == b"content-type" and value.startswith(b"application/json") for name, value in lines)
+
+
+def _is_short(lines: Headers) -> bool:
+    """Whether it costs more to hand it on piece by piece than to wait for its end."""
+    length = next((value for name, value in lines if name.lower() == b"content-length"), b"")
+    return length.isdigit() and int(length) <= SHORT_BYTES
 
 
 async def _chunks(answer: PartAnswer) -> AsyncIterator[bytes]:
