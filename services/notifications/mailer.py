@@ -180,4 +180,6 @@ class FolderMailer:
         unfinished = self.folder / f".{mail.message_id}.unfinished"
         with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(mail.content)
+            file.flush()
+            os.fsync(file.fileno())
         unfinished.replace(self.folder / f"{mail.message_id}.eml")

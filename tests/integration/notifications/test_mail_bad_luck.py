@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import timedelta
-from unittest.mock import ANY
 
 import pytest
 from pydantic import SecretStr
@@ -62,7 +61,7 @@ async def test_what_is_refused_is_never_tried_again_and_written_down(take: Take,
 
     assert len(mailroom.sink.taken) == attempts
     (delivery,) = await mailroom.deliveries()
-    assert (delivery.state, delivery.attempts, delivery.ended_at, delivery.cause) == ("bounced", 1, NOW, ANY)
+    assert (delivery.state, delivery.attempts, delivery.ended_at) == ("bounced", 1, NOW)
     assert "550" in str(delivery.cause)
     assert BETO not in str(delivery.cause)
 
