@@ -23,6 +23,7 @@ NOUNS = frozenset(
     {
         "organisations", "sessions", "api-keys", "me", "sites", "licences", "preferences", "materials", "offers",
         "wants", "search", "matches", "deals", "notices", "stream", "events", "snapshot", "webhooks", "unsubscribe",
+        "keep",
     }
 )  # fmt: skip
 VERBS = frozenset(

@@ -27,6 +27,7 @@ ROUTES = (
     ("/v1/notices", "notifications"),
     ("/v1/preferences", "notifications"),
     ("/v1/unsubscribe", "notifications"),
+    ("/v1/keep", "notifications"),
     ("/v1/webhooks", "notifications"),
     ("/v1", "listings"),
 )

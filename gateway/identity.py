@@ -45,7 +45,7 @@ OPEN = (
     (POSTING, re.compile(r"/v1/sessions(/refresh)?")),
     (READING, re.compile(r"/v1/materials(/.*)?")),
     (POSTING, re.compile(r"/v1/materials/suggest")),
-    (frozenset({"GET", "POST"}), re.compile(r"/v1/unsubscribe/[^/]+")),
+    (frozenset({"GET", "POST"}), re.compile(r"/v1/(unsubscribe|keep)/[^/]+")),
 )
 
 

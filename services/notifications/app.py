@@ -31,14 +31,14 @@ from kit.running import running
 from kit.transient import is_transient
 from kit.web import create_part, health_routes
 from services.notifications.calls import Listings
-from services.notifications.links import PATH, Links
+from services.notifications.links import KEEP, UNSUBSCRIBE, Links
 from services.notifications.mailer import FolderMailer, Mailer, SmtpMailer, server_of
 from services.notifications.post import Post
 from services.notifications.reactions import Intake
 from services.notifications.repository.deliveries import forget_days
 from services.notifications.repository.feed import FeedReader, Pool, prune
 from services.notifications.repository.notices import forget_gathered
-from services.notifications.routes import feed, notices, preferences, unsubscribe
+from services.notifications.routes import feed, keep, notices, preferences, unsubscribe
 from services.notifications.settings import NotificationsSettings
 from services.notifications.watch import DATABASE_ERRORS, Watch
 
@@ -56,9 +56,9 @@ def create_app(settings: NotificationsSettings, bus: Bus, catalogue: Catalogue, 
     def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
         return _living(app, settings, bus, catalogue, clock)
 
-    routers = [feed.router, feed.internal, notices.router, preferences.router, unsubscribe.router, health_routes(_is_ready)]
+    routers = [feed.router, feed.internal, notices.router, preferences.router, unsubscribe.router, keep.router, health_routes(_is_ready)]
     internal_token = settings.internal_token.get_secret_value()
-    app = create_part(NAME, lifespan, routers, internal_token, clock, form_paths=(f"{PATH}/",))
+    app = create_part(NAME, lifespan, routers, internal_token, clock, form_paths=(f"{UNSUBSCRIBE}/", f"{KEEP}/"))
     app.state.settings, app.state.listings = settings, Listings(listings, internal_token)
     app.state.links = Links(settings.link_secret.get_secret_value(), settings.public_url)
     return app

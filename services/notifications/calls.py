@@ -1,4 +1,5 @@
-"""The calls that notifications makes to listings: who the people of an organisation are when it delivers, and the language they chose.
+"""The calls that notifications makes to listings: who the people of an organisation are when it delivers, the language they chose, and the
+answer that one of them gave by a link.
 
 Addresses are asked for each time and kept nowhere (design.md, People): somebody who has left is written to no more.
 """
@@ -16,11 +17,12 @@ from contracts.listings import Addressee
 from contracts.values import Language
 from kit import telemetry
 from kit.forwarding import Part, PartRequest
-from kit.identity import CORRELATION, INTERNAL
+from kit.identity import CORRELATION, INTERNAL, Caller
 from kit.problems import NotFound, Unavailable
 
 AT_ONCE = 100  # organisations in one call
 DEADLINE_SECONDS = 5.0
+NOTHING_TO_KEEP = (404, 409)
 _PEOPLE = TypeAdapter(list[Addressee])
 
 
@@ -46,12 +48,21 @@ class Listings:
         """From now on everything is said to them in this language. Raises Unavailable."""
         await self._call("PUT", f"/internal/people/{person_id}/language", {"language": language})
 
+    async def keep(self, caller: Caller, side: str, listing_id: UUID) -> bool:
+        """Says for somebody that their listing still stands; False where it is not on the market any more. Raises Unavailable."""
+        status, _ = await self._ask("POST", f"/v1/{side}s/{listing_id}/keep", caller.headers(), b"")
+        if status not in (200, *NOTHING_TO_KEEP):
+            raise Unavailable("your answer cannot be given; try again in a moment")
+        return status == 200
+
     async def _call(self, method: str, path: str, body: dict[str, Any]) -> Any:
-        headers = {INTERNAL: self.internal_token, CORRELATION: telemetry.correlation_id.get() or "", "content-type": "application/json"}
-        lines = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
-        request = PartRequest(method, path, headers=lines, body=json.dumps(body).encode(), deadline_seconds=DEADLINE_SECONDS)
-        answer = await self.part.call(request)
-        said = await answer.read()
-        if answer.status >= 300:
+        status, said = await self._ask(method, path, {"content-type": "application/json"}, json.dumps(body).encode())
+        if status >= 300:
             raise Unavailable("who is to be written to cannot be looked up; try again in a moment")
         return json.loads(said) if said else None
+
+    async def _ask(self, method: str, path: str, own: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        headers = own | {INTERNAL: self.internal_token, CORRELATION: telemetry.correlation_id.get() or ""}
+        lines = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        answer = await self.part.call(PartRequest(method, path, headers=lines, body=body, deadline_seconds=DEADLINE_SECONDS))
+        return answer.status, await answer.read()

@@ -5,14 +5,17 @@ Nothing of another organisation is in it but what the notice itself says; whom t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
+from contracts.listings import Addressee
 from contracts.values import Language
 from services.notifications.notice import Notice
 
 SHOWN_IN_A_DIGEST = 50
 Words = dict[Language, str]
+Answers = Mapping[UUID, str]  # by notice
 
 SUBJECTS: dict[str, Words] = {
     "listing.matched": {"es": "Hay coincidencias para su publicación", "en": "There are matches for your listing"},
@@ -33,6 +36,7 @@ WHY: Words = {
     "es": "Recibe este correo porque su organización participa en Ayni.",
     "en": "You get this mail because your organisation takes part in Ayni.",
 }
+KEEP: Words = {"es": "Sí, sigue en pie", "en": "Yes, it still stands"}
 STOP: Words = {"es": "No recibir más correos de este tipo", "en": "No more mails of this kind"}
 REFERENCES: dict[str, Words] = {
     "offer": {"es": "oferta", "en": "offer"},
@@ -44,10 +48,11 @@ REFERENCES: dict[str, Words] = {
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One notice inside a letter: what it says, and which thing it is about."""
+    """One notice inside a letter: what it says, and which thing it is about. answer_url: answers its question by one click."""
 
     text: str
     reference: str
+    answer_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Letter:
     language: Language
     subject: str
     greeting: str
+    answer: str
     points: tuple[Point, ...]
     more: str | None
     where: str
@@ -65,23 +71,25 @@ class Letter:
     stop: str
 
 
-def letter_of(notice: Notice, name: str, language: Language, public_url: str) -> Letter:
-    """A notice that is told at once."""
-    return _letter(SUBJECTS[notice.kind][language], [notice], 0, name, language, public_url)
+def letter_of(notice: Notice, addressee: Addressee, answers: Answers, public_url: str) -> Letter:
+    """A notice that is told at once. answers: the links that answer it, if it asks something."""
+    return _letter(SUBJECTS[notice.kind][addressee.language], [notice], 0, addressee, answers, public_url)
 
 
-def digest_of(notices: Sequence[Notice], count: int, name: str, language: Language, public_url: str) -> Letter:
+def digest_of(notices: Sequence[Notice], count: int, addressee: Addressee, answers: Answers, public_url: str) -> Letter:
     """The digest of `count` notices, of which these are the first."""
-    subject = (DIGEST_OF_ONE if count == 1 else DIGEST)[language].format(count=count)
-    return _letter(subject, notices[:SHOWN_IN_A_DIGEST], max(0, count - SHOWN_IN_A_DIGEST), name, language, public_url)
+    subject = (DIGEST_OF_ONE if count == 1 else DIGEST)[addressee.language].format(count=count)
+    return _letter(subject, notices[:SHOWN_IN_A_DIGEST], max(0, count - SHOWN_IN_A_DIGEST), addressee, answers, public_url)
 
 
-def _letter(subject: str, notices: Sequence[Notice], others: int, name: str, language: Language, public_url: str) -> Letter:
+def _letter(subject: str, notices: Sequence[Notice], others: int, addressee: Addressee, answers: Answers, public_url: str) -> Letter:
+    language = addressee.language
     return Letter(
         language=language,
         subject=subject,
-        greeting=GREETING[language].format(name=name),
-        points=tuple(_point(notice, language) for notice in notices),
+        greeting=GREETING[language].format(name=addressee.name),
+        answer=KEEP[language],
+        points=tuple(_point(notice, language, answers) for notice in notices),
         more=MORE[language].format(count=others) if others else None,
         where=WHERE[language],
         url=public_url,
@@ -90,6 +98,6 @@ def _letter(subject: str, notices: Sequence[Notice], others: int, name: str, lan
     )
 
 
-def _point(notice: Notice, language: Language) -> Point:
+def _point(notice: Notice, language: Language, answers: Answers) -> Point:
     text = notice.text_es if language == "es" else notice.text_en
-    return Point(text, f"{REFERENCES[notice.subject_type][language]} {notice.subject_id}")
+    return Point(text, f"{REFERENCES[notice.subject_type][language]} {notice.subject_id}", answers.get(notice.id))

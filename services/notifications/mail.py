@@ -17,7 +17,7 @@ from hashlib import sha256
 from html import escape
 from typing import Any
 
-from services.notifications.letter import Letter
+from services.notifications.letter import Letter, Point
 
 UNFOLDED = frozenset({"list-unsubscribe", "message-id"})
 BOUNDARY_CHARACTERS = 32  # a longer one is written in a way (RFC 2231) that some mail programs cannot read
@@ -117,14 +117,19 @@ def written(letter: Letter, envelope: Envelope) -> Mail:
 
 def plain(letter: Letter, unsubscribe_url: str) -> str:
     """For those who read text."""
-    points = [f"{point.text}\n({point.reference})" for point in letter.points]
+    points = [_plain_point(letter, point) for point in letter.points]
     said = [letter.greeting, *points, *([letter.more] if letter.more else []), f"{letter.where} {letter.url}"]
     return "\n\n".join([*said, f"-- \n{letter.why}\n{letter.stop}:\n{unsubscribe_url}"]) + "\n"
 
 
+def _plain_point(letter: Letter, point: Point) -> str:
+    answer = f"\n{letter.answer}:\n{point.answer_url}" if point.answer_url else ""
+    return f"{point.text}\n({point.reference}){answer}"
+
+
 def html(letter: Letter, unsubscribe_url: str) -> str:
     """For those who see pictures; there are none, and nothing is fetched, so nobody learns that it was opened."""
-    points = "\n".join(f"<p>{escape(point.text)}<br><small>{escape(point.reference)}</small></p>" for point in letter.points)
+    points = "\n".join(_html_point(letter, point) for point in letter.points)
     more = f"\n<p>{escape(letter.more)}</p>" if letter.more else ""
     return f"""<!doctype html>
 <html lang="{letter.language}">
@@ -138,3 +143,8 @@ def html(letter: Letter, unsubscribe_url: str) -> str:
 </body>
 </html>
 """
+
+
+def _html_point(letter: Letter, point: Point) -> str:
+    answer = f'<br><a href="{escape(point.answer_url)}"><b>{escape(letter.answer)}</b></a>' if point.answer_url else ""
+    return f"<p>{escape(point.text)}<br><small>{escape(point.reference)}</small>{answer}</p>"

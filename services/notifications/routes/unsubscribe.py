@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
 
 from kit.web import Session, UnitOfWork
-from services.notifications.links import PATH, Links, Unsubscription
+from services.notifications.links import UNSUBSCRIBE, Links, Unsubscription
 from services.notifications.page import MAY_LOAD, asking, done
 from services.notifications.service.preferences import unsubscribe
 
@@ -27,19 +27,19 @@ FORM: dict[str, Any] = {
 
 async def _wish(request: Request, token: Annotated[str, Path(max_length=500, description="As it stands in the mail")]) -> Unsubscription:
     links: Links = request.app.state.links
-    return links.read(token)
+    return links.unsubscription(token)
 
 
 Wish = Annotated[Unsubscription, Depends(_wish)]
 
 
-@router.get(f"{PATH}/{{token}}", summary="Ask whether somebody no longer wants mails of a kind")
+@router.get(f"{UNSUBSCRIBE}/{{token}}", summary="Ask whether somebody no longer wants mails of a kind")
 async def ask(wish: Wish) -> HTMLResponse:
     """A page with a button; nothing changes by looking at it."""
     return HTMLResponse(asking(wish), headers=HEADERS)
 
 
-@router.post(f"{PATH}/{{token}}", summary="No more mails of a kind, by the link in a mail", openapi_extra=FORM)
+@router.post(f"{UNSUBSCRIBE}/{{token}}", summary="No more mails of a kind, by the link in a mail", openapi_extra=FORM)
 async def do(wish: Wish, session: Session) -> HTMLResponse:
     """One click, without a sign-in (RFC 8058), whatever the form says; harmless when repeated."""
     await unsubscribe(session, wish)

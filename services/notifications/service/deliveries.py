@@ -18,7 +18,7 @@ from kit.ids import new_id
 from services.notifications.delivery import Delivery
 from services.notifications.digest import ONE_DAY, digest_moment, first_digest_day, is_urgent, land_of, pause_before
 from services.notifications.letter import SHOWN_IN_A_DIGEST, Letter, digest_of, letter_of
-from services.notifications.links import DIGEST, Links, Unsubscription
+from services.notifications.links import DIGEST, Keeping, Links, Side, Unsubscription
 from services.notifications.mail import AddressError, Envelope, Mail, written
 from services.notifications.mailer import MailError, RefusedError, UnreachableError, UnsureError
 from services.notifications.notice import Notice
@@ -136,7 +136,7 @@ async def _has_a_place(
 def _mail(
     delivery: Delivery, person: Addressee, notices: Sequence[Notice], count: int, links: Links, settings: NotificationsSettings
 ) -> Mail:
-    letter, topic, what = _letter(delivery, person, notices, count, links.public_url)
+    letter, topic, what = _letter(delivery, person, notices, count, links)
     envelope = Envelope(
         message_id=f"{what}.{person.person_id}",
         sender=settings.mail_from,
@@ -148,13 +148,21 @@ def _mail(
     return written(letter, envelope)
 
 
-def _letter(delivery: Delivery, person: Addressee, notices: Sequence[Notice], count: int, public_url: str) -> tuple[Letter, str, str]:
+def _letter(delivery: Delivery, person: Addressee, notices: Sequence[Notice], count: int, links: Links) -> tuple[Letter, str, str]:
     """What it says, what its link ends, and what names it for ever."""
+    answers = {notice.id: links.keep(keeping) for notice in notices if (keeping := _keeping(notice, person)) is not None}
     if delivery.digest_day is not None:
-        letter = digest_of(notices, count, person.name, person.language, public_url)
-        return letter, DIGEST, f"{DIGEST}.{delivery.digest_day}"
+        return digest_of(notices, count, person, answers, links.public_url), DIGEST, f"{DIGEST}.{delivery.digest_day}"
     notice = notices[0]
-    return letter_of(notice, person.name, person.language, public_url), notice.kind, str(notice.id)
+    return letter_of(notice, person, answers, links.public_url), notice.kind, str(notice.id)
+
+
+def _keeping(notice: Notice, person: Addressee) -> Keeping | None:
+    """The answer to a notice that asks whether a listing still stands."""
+    if notice.kind != "listing.lapsing":
+        return None
+    side: Side = "offer" if notice.subject_type == "offer" else "want"
+    return Keeping(person.person_id, notice.organisation_id, side, UUID(notice.subject_id), person.language)
 
 
 async def settle(session: AsyncSession, claimed: Delivery, error: MailError | None, settings: NotificationsSettings, now: datetime) -> str:

@@ -43,7 +43,16 @@ async def port(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 def a_mail(name: str = "Rosa Quispe", email: str = "rosa@example.pe", text: str = "Hasta 1 200 kg de algodón.") -> Mail:
     letter = Letter(
-        "es", "Una nueva coincidencia", f"Hola, {name}:", (Point(text, "trato 1"),), None, "En", "https://a.pe", "Porque.", "Basta"
+        "es",
+        "Una nueva coincidencia",
+        f"Hola, {name}:",
+        "Sí",
+        (Point(text, "trato 1", None),),
+        None,
+        "En",
+        "https://a.pe",
+        "Porque.",
+        "Basta",
     )
     return written(letter, Envelope("1.2", "Ayni <avisos@ayni.pe>", name, email, "https://a.pe/v1/unsubscribe/x", SENT_AT))
 

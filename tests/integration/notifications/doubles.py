@@ -19,7 +19,7 @@ from contracts.values import Language
 from kit.bus import Record, TopicPartition
 from kit.forwarding import PartAnswer, PartRequest
 from kit.idempotency import HEADER
-from kit.identity import ALL_SCOPES, INTERNAL, Caller
+from kit.identity import ALL_SCOPES, INTERNAL, ORGANISATION, Caller
 from kit.ids import new_id
 from kit.problems import Unavailable
 from tests.unit.notifications.facts import NOW
@@ -90,15 +90,22 @@ def person(organisation_id: UUID, name: str, language: Language = "es") -> Addre
 
 
 class People:
-    """The two calls that listings answers, over a book of people; its own tests prove that it answers them so."""
+    """The calls that listings answers, over a book of people; its own tests prove that it answers them so.
+
+    kept: which paths were called to keep a listing, and for which organisation."""
 
     def __init__(self, *people: Addressee) -> None:
         self.book = {one.person_id: one for one in people}
         self.is_away = False
+        self.kept: list[tuple[str, str]] = []
+        self.answer_to_keep = 200
 
     async def call(self, request: PartRequest) -> PartAnswer:
         if self.is_away:
             raise Unavailable("listings is away")
+        if request.path.endswith("/keep"):
+            self.kept.append((request.path, dict(request.headers)[ORGANISATION.encode()].decode()))
+            return self._answer(self.answer_to_keep, b"{}")
         body = json.loads(request.body)
         if request.path == "/internal/addresses":
             asked = {UUID(one) for one in body["organisation_ids"]}

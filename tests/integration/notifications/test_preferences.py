@@ -1,4 +1,4 @@
-"""Preferences and the link to unsubscribe: a person's own, remembered, harmless when repeated, and refused by name."""
+"""Preferences, and the links in mails: a person's own, remembered, harmless when repeated, and refused by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contracts.listings import DealAgreed
 from contracts.notifications import NoticeKind
 from kit.identity import INTERNAL
 from kit.ids import new_id
-from services.notifications.links import Links, Unsubscription
+from services.notifications.links import Keeping, Links, Unsubscription
 from services.notifications.preference import KINDS
 from tests.integration.notifications.doubles import LINK_SECRET, TOKEN, Member, People, Take
 from tests.unit.notifications.facts import HOLDER, deal_event, match_event
@@ -174,3 +174,40 @@ async def test_a_link_that_is_cut_short_or_not_ours_is_404(http: httpx.AsyncClie
 async def test_forms_are_taken_where_mail_programs_post_them_and_nowhere_else(http: httpx.AsyncClient, people: People) -> None:
     assert (await http.put("/v1/preferences", data=ONE_CLICK, headers={INTERNAL: TOKEN})).status_code == 415
     assert (await http.post(link(people), content=b"x", headers={"content-type": "text/plain"})).status_code == 415
+
+
+def keep_link(people: People) -> tuple[str, Keeping]:
+    answer = Keeping(people.of(HOLDER).person_id, HOLDER, "offer", new_id(), "es")
+    return Links(LINK_SECRET, "http://notifications").keep(answer), answer
+
+
+async def test_the_link_that_a_listing_still_stands_answers_for_its_holder_when_it_is_clicked(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    link, answer = keep_link(people)
+
+    asked = await http.get(link)
+    assert (asked.status_code, people.kept) == (200, [])
+    said = await http.post(link, data={"": ""})
+
+    assert (said.status_code, "sigue publicada" in said.text) == (200, True)
+    assert people.kept == [(f"/v1/offers/{answer.listing_id}/keep", str(HOLDER))]
+
+
+@pytest.mark.parametrize(
+    ("status", "shown", "words"), [(409, 200, "ya no está publicada"), (404, 200, "ya no está"), (500, 503, "try again")]
+)
+async def test_where_there_is_nothing_to_keep_it_says_so(
+    http: httpx.AsyncClient, people: People, status: int, shown: int, words: str
+) -> None:
+    people.answer_to_keep = status
+
+    answer = await http.post(keep_link(people)[0])
+
+    assert (answer.status_code, words in answer.text) == (shown, True)
+
+
+async def test_a_link_to_keep_that_is_not_ours_is_404(http: httpx.AsyncClient, people: People) -> None:
+    assert (await http.post(keep_link(people)[0][:-3])).status_code == 404
+    assert (await http.post(link(people).replace("unsubscribe", "keep"))).status_code == 404
+    assert people.kept == []
