@@ -1,0 +1,111 @@
+"""Spreadsheets through the front door: all or nothing when the process is killed, and what is too large is not read."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+
+from kit.input import MAX_IMPORT_BYTES
+from tests.e2e.people import COTTON, Member, join
+from tests.e2e.running import Exchange, until
+
+ROWS = 4_000
+CSV = {"Content-Type": "text/csv"}
+HUNDRED_MEGABYTES = 100 * 10**6
+CHUNK = b"x" * 2**16
+WRITING = "select count(*) from pg_locks where relation = 'listings.offers'::regclass and mode = 'RowExclusiveLock' and granted"
+
+
+def many_offers() -> bytes:
+    header = "external_id,material,title,quantity_amount,quantity_unit,price_amount,price_per,publish\r\n"
+    lines = (f"A-{number},{COTTON},Lote {number},{1 + number % 9}.5,t,{number % 400}.25,t,si\r\n" for number in range(ROWS))
+    return (header + "".join(lines)).encode()
+
+
+def send(member: Member, side: str, content: bytes, **query: str) -> httpx.Response:
+    return member.call("POST", f"/v1/{side}s/import", content=content, headers=CSV, params=query, timeout=120)
+
+
+def asked(exchange: Exchange, query: str) -> int:
+    """One number from the exchange's own database."""
+
+    async def fetch() -> Any:
+        connection = await asyncpg.connect(exchange.running["database"])
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    return int(asyncio.run(fetch()))
+
+
+def test_a_kill_in_the_middle_of_an_import_leaves_nothing_and_the_file_is_sent_again(mortal: Exchange) -> None:
+    member, content = join(mortal.start()), many_offers()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(send, member, "offer", content)
+        until(lambda: asked(mortal, WRITING) > 0, "the first lines are written, and not committed")
+        mortal.kill()
+    assert isinstance(answer.exception(), httpx.HTTPError), "it was answered before the kill"
+
+    with mortal.start() as reborn:
+        member.http = reborn
+        assert asked(mortal, "select count(*) from listings.offers") == 0
+        assert asked(mortal, "select count(*) from listings.outbox") == 0
+        for expected in (ROWS, 0):
+            again = send(member, "offer", content)
+            assert again.status_code == 200, again.text
+            assert again.json() == {"created": expected, "updated": 0, "rejected": []}
+        assert asked(mortal, "select count(*) from listings.offers where state = 'published' and version = 2") == ROWS
+        assert asked(mortal, "select count(distinct key) from listings.outbox") == ROWS
+
+
+def opened(http: httpx.Client, member: Member, *lines: str) -> socket.socket:
+    """A connection that has sent the head of an import."""
+    where = urlsplit(str(http.base_url))
+    connection = socket.create_connection((where.hostname, where.port), timeout=30)
+    head = ["POST /v1/offers/import HTTP/1.1", "Host: ayni", "Content-Type: text/csv", f"Authorization: Bearer {member.token}", *lines]
+    connection.sendall("\r\n".join([*head, "", ""]).encode())
+    return connection
+
+
+def test_a_file_of_100_megabytes_is_413_before_a_byte_of_it_is_sent(http: httpx.Client, holder: Member) -> None:
+    with opened(http, holder, f"Content-Length: {HUNDRED_MEGABYTES}") as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_file_that_does_not_say_its_size_is_413_at_the_limit(http: httpx.Client, holder: Member) -> None:
+    with opened(http, holder, "Transfer-Encoding: chunked") as connection:
+        sent, answer = 0, b""
+        while not answer and sent < HUNDRED_MEGABYTES:
+            connection.sendall(b"%x\r\n%s\r\n" % (len(CHUNK), CHUNK))
+            sent += len(CHUNK)
+            if sent > MAX_IMPORT_BYTES:
+                answer = connection.recv(100)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert sent <= MAX_IMPORT_BYTES + len(CHUNK)
+
+
+def test_an_export_goes_through_the_gateway_and_comes_back_without_effect(http: httpx.Client, holder: Member, seeker: Member) -> None:
+    for member, side in ((holder, "offer"), (seeker, "want")):
+        made = holder.offer(title="=1+1; -2") if side == "offer" else seeker.want(title="=1+1; -2")
+        exported = member.call("GET", f"/v1/{side}s/export", params={"separator": "semicolon"})
+        assert exported.headers["content-type"] == "text/csv; charset=utf-8"
+        rows = list(csv.DictReader(io.StringIO(exported.content.decode("utf-8-sig")), delimiter=";"))
+        assert [(row["external_id"], row["title"]) for row in rows] == [(made["id"], "'=1+1;' -2")]
+        assert send(member, side, exported.content).json() == {"created": 0, "updated": 0, "rejected": []}
+
+
+def test_the_description_of_the_whole_api_has_the_spreadsheets(http: httpx.Client) -> None:
+    paths = http.get("/openapi.json").json()["paths"]
+    for side in ("offers", "wants"):
+        assert "text/csv" in paths[f"/v1/{side}/import"]["post"]["requestBody"]["content"]
+        for path in ("import/template", "export"):
+            assert "text/csv" in paths[f"/v1/{side}/{path}"]["get"]["responses"]["200"]["content"]
