@@ -20,6 +20,7 @@ COMMANDS = {
     "erase": "ERASE",
     "demo": "DEMO",
     "sample": "SAMPLE",
+    "import": "IMPORTING",
     "catalogue": "CATALOGUE",
     "contracts": "CONTRACTS",
     "dead-letters": "DEAD_LETTERS",

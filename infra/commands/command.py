@@ -33,7 +33,7 @@ class Command:
 
     def add_to(self, table: Any) -> None:
         """table: what argparse's `add_subparsers` gave."""
-        parser = table.add_parser(self.name, help=self.summary, description=self.summary)
+        parser = table.add_parser(self.name, help=self.summary, description=self.summary, allow_abbrev=False)
         self.options(parser)
         parser.set_defaults(run=self.run)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 import httpx
 
 from infra.commands.command import Arguments, Command, on_loop, settings_of, var_option
 from infra.commands.excuses import CannotError
+from infra.commands.running import running_url
 from infra.embedded.exchange import ended_by_signals
-from infra.embedded.folder import RUNNING
 from infra.sample.day.play import play_day
 
 SPEED = 720.0  # twelve hours in a minute
@@ -32,17 +31,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: Arguments) -> None:
-    url = arguments.url or _running_url(arguments)
+    url = arguments.url or running_url(settings_of(arguments))
     on_loop(_play(url, arguments.speed))
-
-
-def _running_url(arguments: Arguments) -> str:
-    """Raises CannotError where no exchange runs in the folder."""
-    folder = settings_of(arguments).var
-    try:
-        return str(json.loads((folder / RUNNING).read_text())["gateway"])
-    except FileNotFoundError:
-        raise CannotError(f"no exchange runs in {folder}: start one with `make run`, or name its address with --url") from None
 
 
 async def _play(url: str, speed: float) -> None:

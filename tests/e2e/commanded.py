@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["infra.cli"])
+CONTEXT.set_forkserver_preload(["infra.cli", "infra.commands.exit_codes", "infra.commands.importing"])
 PATIENCE_SECONDS = 60
 
 
