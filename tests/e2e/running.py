@@ -30,16 +30,16 @@ def until(look: Callable[[], Found | None], what: str, seconds: float = PATIENCE
 
 
 class Exchange:
-    """One exchange in a folder; started again it finds its data. options: of `ayni run`."""
+    """One exchange in a folder; started again it finds its data. options: of `ayni run`; patience: seconds until it must be ready."""
 
-    def __init__(self, folder: Path, options: Sequence[str] = ("--port", "0", "--no-sample")) -> None:
-        self.folder, self.options = folder, options
+    def __init__(self, folder: Path, options: Sequence[str] = ("--port", "0", "--no-sample"), patience: float = PATIENCE_SECONDS) -> None:
+        self.folder, self.options, self.patience = folder, options, patience
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **environment: str) -> httpx.Client:
         """A client of its gateway, once it is ready."""
         self.launch(**environment)
-        until(self._is_ready, "the exchange runs")
+        until(self._is_ready, "the exchange runs", self.patience)
         return self.client()
 
     def client(self) -> httpx.Client:
