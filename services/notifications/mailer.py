@@ -21,6 +21,7 @@ from services.notifications.mail import Mail
 GOODBYE_SECONDS = 1.0
 HOW = {"smtp": None, "smtp+starttls": True, "smtp+plain": False, "smtps": False}
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtp+plain": 25, "smtps": 465}
+SIGN_IN = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -143,7 +144,9 @@ async def _content(client: SMTP, mail: Mail, deadline: float) -> None:
 
 
 def _answered(error: SMTPResponseException) -> MailError:
-    """By the first digit (RFC 5321, section 4.2.1); what is no answer of SMTP leaves it open."""
+    """By the first digit (RFC 5321, section 4.2.1); what is no answer of SMTP leaves it open; "sign in first" is about us."""
+    if error.code in SIGN_IN:
+        return UnreachableError(f"the mail server wants a password: {_said(error)}")
     match error.code // 100:
         case 5:
             return RefusedError(_said(error))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from ssl import SSLContext
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -90,9 +92,10 @@ class Sink:
 
 
 @asynccontextmanager
-async def listening(sink: Sink, port: int = 0) -> AsyncIterator[int]:
-    """The port on 127.0.0.1 that it listens on, in this loop."""
-    server = await asyncio.get_running_loop().create_server(lambda: SMTP(sink, enable_SMTPUTF8=True, hostname="sink"), "127.0.0.1", port)
+async def listening(sink: Sink, ssl: SSLContext | None = None, **options: Any) -> AsyncIterator[int]:
+    """The port on 127.0.0.1 that it listens on, in this loop. ssl: encrypted from the first byte; options: of aiosmtpd's SMTP."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(sink, enable_SMTPUTF8=True, hostname="sink", **options), "127.0.0.1", 0, ssl=ssl)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
