@@ -14,12 +14,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from bench_report import Row, report
 
 from contracts.listings import OfferFact, WantFact
 from infra.database import ROLES, prepare_database, role_dsn
 from kit.forwarding import AsgiPart, PartRequest
 from kit.identity import ALL_SCOPES, INTERNAL, Caller
+from tests.bench.report import Row, report
 from tests.integration.matching.neighbours import TOKEN
 from tests.integration.matching.owners import open_standing
 from tests.integration.matching.processes import Market, Process, opened

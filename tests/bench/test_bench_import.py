@@ -1,8 +1,7 @@
 """10,000 lines of a spreadsheet through the public door of an embedded exchange, all parts running; the bar is 2,500 rows/s.
 
-`python -m tests.bench.imports [bench.json]` prints a table; with a path it also adds its rows to that file (performance.md's end). Beside
-it, on the same machine in the same run: the same listings posted one by one by four clients, as somebody without the import would send
-them, and the same figures into a bare table by COPY, which is what the database alone could take.
+Beside it, on the same machine in the same run: the same listings posted one by one by four clients, as somebody without the import would
+send them, and the same figures into a bare table by COPY, which is what the database alone could take.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import json
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,19 +17,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import asyncpg
 import httpx
 
 from services.listings.spreadsheet import COLUMNS, SideName
+from tests.bench.report import Row, report
 from tests.e2e.people import Member, join
 from tests.e2e.running import Exchange
 
 LINES, POSTED, CLIENTS = 10_000, 400, 4
 BAR_PER_SECOND = 2_500
 FACTS = ("own_process_by_product", "directly_usable", "post_consumer", "same_process", "ancillary_activity", "mixed_with_hazardous")
-Row = dict[str, Any]
 
 
 def offer_cells(random: Random, number: int, codes: Sequence[str]) -> dict[str, str]:
@@ -165,19 +161,7 @@ def measure() -> list[Row]:
     return rows
 
 
-def printed(one: Row) -> str:
-    """A line of the table."""
-    ratio = "".join(f", {times:.2g} times the {name}" for name, times in one.get("ratio_to", {}).items())
-    return f"{one['engine']:<20} {one['n']:>7,} {one['per_second']:>12,.0f}  {one['note']}{ratio}\n"
-
-
-def main(arguments: Sequence[str]) -> None:
+def test_bench_import() -> None:
     rows = measure()
-    sys.stdout.write(f"{'import':<20} {'rows':>7} {'rows/s':>12}\n" + "".join(map(printed, rows)))
-    for path in map(Path, arguments):
-        known = json.loads(path.read_text()) if path.exists() else []
-        path.write_text(json.dumps([*(one for one in known if one["bench"] != "import"), *rows], indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    report(rows)
+    assert rows

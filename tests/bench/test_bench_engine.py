@@ -1,27 +1,23 @@
 """One offer's list against N standing wants of a bucket: the engine beside the plain reference, on the same offers, in the same run.
 
-`python -m tests.bench.engine [bench.json]` prints a table; with a path it also writes the rows of performance.md's end. The workload is
-performance.md's for one family of 25 materials: Zipf popularity, wants of 1 to 6 codes, 25 Peruvian cities with Lima at 35 %, log-normal
-tonnes and prices, radius log-uniform. Ours also has lots, grades, rhythms, windows and regimes, which that workload leaves out.
-Coordinates of the cities are rounded to 0.1 degrees.
+The workload is performance.md's for one family of 25 materials: Zipf popularity, wants of 1 to 6 codes, 25 Peruvian cities with Lima at
+35 %, log-normal tonnes and prices, radius log-uniform. Ours also has lots, grades, rhythms, windows and regimes, which that workload
+leaves out. Coordinates of the cities are rounded to 0.1 degrees.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from random import Random
-from typing import Any
 from uuid import UUID
 
 from services.matching.engine import Index, OfferRow, Terms, WantRow
+from tests.bench.report import Row, report
 from tests.reference.scorer import WEIGHTS, ranked
 
 SIZES = (1_000, 10_000, 100_000)
@@ -36,7 +32,6 @@ CITIES = (
     *((-3.7, -73.2), (-18.0, -70.2), (-15.5, -70.1), (-15.8, -70.0), (-8.4, -74.6), (-7.2, -78.5), (-13.2, -74.2), (-4.9, -80.7)),
     *((-9.9, -76.2), (-13.4, -76.1), (-3.6, -80.5), (-9.5, -77.5), (-11.1, -77.6), (-17.6, -71.3), (-6.5, -76.4), (-13.7, -76.2)),
 )
-Row = dict[str, Any]
 
 
 class Drawing:
@@ -184,19 +179,7 @@ def measure() -> list[Row]:
     return rows
 
 
-def printed(one: Row) -> str:
-    """A line of the table."""
-    milliseconds = f"{one['p50_ms']:10.3f} {one['p99_ms']:10.3f}" if "p50_ms" in one else " " * 21
-    ratio = "".join(f", {times:.0f} times faster than the {name}" for name, times in one.get("ratio_to", {}).items())
-    return f"{one['engine']:<18} {one['n']:>8,} {milliseconds} {one['per_second']:>12,.0f}  {one['note']}{ratio}\n"
-
-
-def main(arguments: Sequence[str]) -> None:
+def test_bench_engine() -> None:
     rows = measure()
-    sys.stdout.write(f"{'engine':<18} {'wants':>8} {'p50 ms':>10} {'p99 ms':>10} {'per second':>12}\n" + "".join(map(printed, rows)))
-    if arguments:
-        Path(arguments[0]).write_text(json.dumps(rows, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    report(rows)
+    assert {row["n"] for row in rows} >= set(SIZES)
