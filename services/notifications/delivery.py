@@ -53,6 +53,10 @@ class Delivery(SQLModel, table=True):
         self.may_have_arrived = self.may_have_arrived or self.claimed_until is not None
         self.claimed_until, self.attempts = now + lease, self.attempts + 1
 
+    def is_held(self, attempt: int, now: datetime) -> bool:
+        """Whether it is still that attempt's to hand over: after its lease, another may have done it."""
+        return self._is_at(attempt) and self.claimed_until is not None and now < self.claimed_until
+
     def arrive(self, now: datetime) -> None:
         """A server has taken it. That is so whoever has claimed it meanwhile."""
         if self.state == "waiting":

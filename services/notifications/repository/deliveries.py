@@ -112,11 +112,11 @@ async def told_by(session: AsyncSession, delivery_id: UUID, without: Collection[
 
 
 async def waiting_digests(session: AsyncSession, person_id: UUID) -> list[Delivery]:
-    """This person's digests that have not begun to go out."""
+    """This person's digests that have not begun to go out, locked in the order in which everybody locks them."""
     statement = select(Delivery).where(
         Delivery.person_id == person_id, col(Delivery.digest_day).is_not(None), Delivery.state == "waiting", Delivery.attempts == 0
     )
-    return list((await session.execute(statement.with_for_update())).scalars())
+    return list((await session.execute(statement.order_by(col(Delivery.digest_day)).with_for_update())).scalars())
 
 
 async def forget_days(session: AsyncSession, before: date) -> None:

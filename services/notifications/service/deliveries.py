@@ -95,8 +95,10 @@ async def claim_due(session: AsyncSession, now: datetime, lease: timedelta, limi
 async def prepare(
     session: AsyncSession, claimed: Delivery, person: Addressee | None, links: Links, settings: NotificationsSettings, now: datetime
 ) -> Mail | None:
-    """The mail of a claimed delivery. None where there is nothing to hand over (any more): why, is written."""
+    """The mail of a claimed delivery. None where there is nothing to hand over: why, is written; and where its lease has run out."""
     delivery, attempt = await deliveries.locked(session, claimed.id), claimed.attempts
+    if not delivery.is_held(attempt, now):
+        return None
     if person is None:
         delivery.drop(attempt, "the person is there no more", now)
         return None

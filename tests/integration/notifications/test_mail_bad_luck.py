@@ -11,13 +11,15 @@ from pydantic import SecretStr
 
 from contracts.listings import DealOffered
 from kit.problems import Unavailable
+from services.notifications.links import Links
 from services.notifications.mail import Mail
 from services.notifications.mailer import SmtpMailer
-from tests.integration.notifications.doubles import StoppedClock, Take
+from services.notifications.service.deliveries import claim_due, prepare
+from tests.integration.notifications.doubles import LINK_SECRET, StoppedClock, Take
 from tests.integration.notifications.mailroom import Mailroom
 from tests.integration.notifications.smtp_sink import DROP, DROP_UNTAKEN, HANG, Sink, listening
 from tests.integration.notifications.test_mail_counts import BETO, subjects, tell_seeker
-from tests.unit.notifications.facts import HOLDER, NOW, deal_event
+from tests.unit.notifications.facts import HOLDER, NOW, SEEKER, deal_event
 
 FOREVER = 200.0  # seconds: longer than any pause that a test waits out
 
@@ -200,6 +202,25 @@ async def test_who_dies_after_the_mail_and_before_the_mark_hands_the_same_over_a
     first, again = mailroom.sink.taken
     assert first == again
     assert await mailroom.states() == ["sent"]
+
+
+async def test_who_was_stopped_for_longer_than_the_lease_hands_nothing_over_any_more(
+    take: Take, mailroom: Mailroom, clock: StoppedClock
+) -> None:
+    await tell_deal(take)
+    await mailroom.post().address()
+    async with mailroom.sessions.begin() as session:
+        (claimed,) = await claim_due(session, clock(), mailroom.settings.mail_lease, 1)
+    links, beto = Links(LINK_SECRET, mailroom.settings.public_url), mailroom.people.of(SEEKER)
+
+    clock.now += mailroom.settings.mail_lease
+    async with mailroom.sessions.begin() as session:
+        assert await prepare(session, claimed, beto, links, mailroom.settings, clock()) is None
+    await mailroom.work()
+    async with mailroom.sessions.begin() as session:
+        assert await prepare(session, claimed, beto, links, mailroom.settings, clock()) is None
+
+    assert list(mailroom.sink.counted().values()) == [1]
 
 
 async def test_a_mail_in_hand_is_finished_when_the_part_stops(take: Take, mailroom: Mailroom) -> None:
