@@ -42,6 +42,12 @@ class Rulebook:
         """Whether a fact rests on a newer catalogue than this one."""
         return isinstance(fact, OfferFact | WantFact) and fact.catalogue_version > self.catalogue.version
 
+    def check_known(self, fact: OfferFact | WantFact) -> None:
+        """Raises NewerCatalogueError for a listing that stands and names a material that this catalogue lacks."""
+        codes = [fact.material] if isinstance(fact, OfferFact) else [entry.material for entry in fact.accepts]
+        if missing := [code for code in codes if code not in self.catalogue.materials]:
+            raise NewerCatalogueError(f"listing {fact.id} names {', '.join(missing)}, of catalogue {fact.catalogue_version}")
+
     @property
     def terms(self) -> Terms:
         """The engine's constants."""

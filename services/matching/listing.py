@@ -9,7 +9,7 @@ import asyncpg
 
 from kit.identity import Caller
 from kit.problems import Forbidden, NotFound, Unavailable
-from services.matching.bucket import Rulebook
+from services.matching.bucket import NewerCatalogueError, Rulebook
 from services.matching.calls import Listings
 from services.matching.market import Fact, SideName, side_of
 from services.matching.repository import heard
@@ -54,8 +54,10 @@ class Finder:
         return Concern(id, asked.version, asked.partitions, asked.partitions) if asked.state == "published" else None
 
     def _concern(self, fact: Fact, sent_to: frozenset[int]) -> Concern:
-        if self.rulebook.is_ahead(fact):
-            raise Unavailable("this part of the market is being upgraded; ask again in a moment")
+        try:
+            self.rulebook.check_known(fact)
+        except NewerCatalogueError:
+            raise Unavailable("this part of the market is being upgraded; ask again in a moment") from None
         current = frozenset(self.rulebook.partitions_of(fact))
         return Concern(fact.id, fact.version, current, current | sent_to)
 

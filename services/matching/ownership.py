@@ -43,7 +43,7 @@ class Ownership:
         self.has_changed = asyncio.Condition()
 
     async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
-        """Owns them all. A market that a newer catalogue made is left alone: its records wait, and those of other partitions do not."""
+        """Owns them all. A market with materials of a newer catalogue is left alone: its records wait, those of other partitions do not."""
         for number in sorted(one.partition for one in partitions):
             try:
                 await self.take(number)
@@ -118,8 +118,7 @@ class Ownership:
 
 async def _fill(market: Market, facts: Iterable[Fact]) -> None:
     for number, fact in enumerate(facts):
-        if market.rulebook.is_ahead(fact):
-            raise NewerCatalogueError(f"listing {fact.id} rests on catalogue {fact.catalogue_version}")
+        market.rulebook.check_known(fact)
         market.take(fact)
         if number % FACTS_AT_ONCE == 0:
             await asyncio.sleep(0)

@@ -32,6 +32,7 @@ from tests.unit.matching.trading import (
     withdrawn,
 )
 
+MOON_SILK = "textile.moon_silk"
 TEXTILE, METAL = CATALOGUE.partitions["textile"], CATALOGUE.partitions["metal"]
 
 
@@ -156,7 +157,7 @@ async def test_a_batch_that_fails_before_its_commit_is_undone_and_told_once_when
 async def test_what_fails_by_itself_is_buried_and_the_market_is_read_as_before(standing: Standing) -> None:
     """A material that this catalogue does not have fails while the index takes it; the market must not be away until the next record."""
     owner = await standing.owner("one")
-    offered, wanted, poison = offer(), want(), offer(material="textile.moon_silk")
+    offered, wanted, poison = offer(), want(), offer(material=MOON_SILK)
     await standing.publish(event_of(offered))
     await standing.publish(event_of(poison), event_of(wanted), partitions=[TEXTILE])
     await standing.handled()
@@ -221,22 +222,44 @@ async def test_an_owner_pauses_at_an_event_of_a_newer_catalogue_and_its_successo
     assert max((await standing.told()).values()) == 1
 
 
-async def test_an_owner_that_finds_a_newer_market_leaves_it_alone_and_matches_the_rest(standing: Standing) -> None:
-    newer = Rulebook(replace(CATALOGUE, version=CATALOGUE.version + 1), RULEBOOK.country)
-    ahead, wanted, steel = offer(catalogue_version=newer.catalogue.version), want(), offer(material=STEEL)
+def newer_rulebook() -> Rulebook:
+    """A catalogue to come: one material more."""
+    silk = CATALOGUE.materials[COTTON].model_copy(update={"code": MOON_SILK})
+    catalogue = replace(CATALOGUE, version=CATALOGUE.version + 1, materials={**CATALOGUE.materials, MOON_SILK: silk})
+    return Rulebook(catalogue, RULEBOOK.country)
+
+
+async def test_an_owner_that_finds_a_material_it_does_not_know_leaves_that_market_alone_and_matches_the_rest(standing: Standing) -> None:
+    newer = newer_rulebook()
+    ahead = offer(catalogue_version=newer.catalogue.version, material=MOON_SILK)
     first = await standing.owner("new", rulebook=newer)
-    await standing.publish(event_of(ahead))
+    await standing.publish(event_of(ahead), partitions=[TEXTILE])
     await standing.handled()
     await first.end()
 
     second = await standing.owner("old")
+    wanted, steel = want(), offer(material=STEEL)
     await standing.publish(event_of(wanted), event_of(steel))
     await standing.committed(event_of(steel))
     assert TEXTILE not in second.ownership.markets
     assert await standing.pool.fetchval("select is_ready from partition_owner where partition = $1", TEXTILE) is False
     await second.end()
 
-    await standing.owner("new again", rulebook=newer)
+    third = await standing.owner("new again", rulebook=newer)
+    await standing.handled()
+    assert {ahead.id, wanted.id} <= third.ownership.markets[TEXTILE].facts.keys()
+
+
+async def test_a_market_of_a_newer_catalogue_whose_materials_are_all_known_is_matched_after_a_step_back(standing: Standing) -> None:
+    newer = newer_rulebook()
+    first = await standing.owner("new", rulebook=newer)
+    ahead, wanted = offer(catalogue_version=newer.catalogue.version), want()
+    await standing.publish(event_of(ahead))
+    await standing.handled()
+    await first.end()
+
+    await standing.owner("old")
+    await standing.publish(event_of(wanted))
     await standing.handled()
     assert {pair for (pair, _) in await standing.told()} == {(ahead.id, wanted.id)}
 
