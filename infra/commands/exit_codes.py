@@ -17,6 +17,8 @@ from infra.embedded.process import OwnServerError
 from infra.operating.backup import BackupError
 from infra.operating.reach import UnreachableError
 from infra.sample.market import SampleError
+from kit.bus import TopicMismatchError
+from kit.bus_kafka import WrongClusterError
 from kit.migrations import NewerSchemaError
 from kit.transient import TransientError
 
@@ -29,6 +31,8 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (ComposeError, 2),
     (TransientError, 1),
     (OwnServerError, 1),
+    (TopicMismatchError, 1),
+    (WrongClusterError, 1),
     (SampleError, 1),
     (CatalogueError, 1),
     (CannotError, 1),

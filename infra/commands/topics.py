@@ -9,7 +9,6 @@ from infra.commands.command import Arguments, Command, Group, on_loop
 from infra.commands.excuses import CannotError
 from infra.distributed.settings import told
 from infra.topics import BUS_TOPICS
-from kit.bus import TopicMismatchError
 from kit.bus_kafka import KafkaSettings, ensure_topics
 from kit.transient import backoff_seconds
 
@@ -26,15 +25,13 @@ def _apply(arguments: Arguments) -> None:
 
 
 async def apply(settings: KafkaSettings, wait_seconds: float) -> None:
-    """Tried again while no broker answers; one line says that it waits. Raises CannotError."""
+    """Tried again while no broker answers; one line says that it waits. Raises CannotError, TopicMismatchError."""
     loop = asyncio.get_running_loop()
     deadline, failures = loop.time() + wait_seconds, 0
     while True:
         try:
             await ensure_topics(settings.servers, BUS_TOPICS, settings.credentials())
             return
-        except TopicMismatchError as error:
-            raise CannotError(str(error)) from error
         except OSError as error:
             failures += 1
             pause = backoff_seconds(failures)

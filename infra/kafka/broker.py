@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -26,8 +27,10 @@ STOPPING = (
 )  # it hands its partitions over and closes its segments; what takes longer is recovered at the next start
 LOG_BYTES = 8 * 2**20
 LOG_LINES = 8
+LEAST_FREE_BYTES = 2**20
+DISK_FULL = "No space left on device"
 _EXPLAINED = {
-    "No space left on device": "the disk is full",
+    DISK_FULL: "the disk is full",
     "Address already in use": "a port is taken",
     "Invalid cluster.id": "the data in its folder is another cluster's",
     "Insufficient space for shared memory": "no memory is left",
@@ -140,7 +143,8 @@ class Broker:
         return self.log_path.read_bytes()[since:].decode(errors="replace")
 
     def _cause(self, since: int) -> str:
-        return explain(self._said(since), self.node)
+        is_full = shutil.disk_usage(self.folder).free < LEAST_FREE_BYTES  # then there may be nothing in the log, either
+        return explain(self._said(since) or (DISK_FULL if is_full else ""), self.node)
 
 
 def explain(log: str, node: Node) -> str:

@@ -17,6 +17,7 @@ from infra.kafka.jars import KAFKA, jar_cache, java
 from infra.kafka.properties import HOST, LOGGING, Node, properties
 
 HEAP = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
+HUSH = ("-Xlog:disable", "-Xlog:all=error", "--sun-misc-unsafe-memory-access=allow")  # what Java has to say of itself and of its future
 TRAINING_SECONDS = 90.0
 CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 
@@ -26,7 +27,7 @@ def java_command(class_path: list[Path], *words: str, warm: bool = True) -> list
     cache = cache_path()
     ready = [f"-XX:AOTCache={cache}"] if warm and cache.exists() else []
     at = next(at for at, word in enumerate(words) if not word.startswith("-"))
-    return [str(java()), *HEAP, *ready, *words[:at], "-cp", ":".join(map(str, class_path)), *words[at:]]
+    return [str(java()), *HEAP, *HUSH, *ready, *words[:at], "-cp", ":".join(map(str, class_path)), *words[at:]]
 
 
 def cache_path() -> Path:

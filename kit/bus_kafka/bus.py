@@ -21,7 +21,7 @@ from kit.bus_kafka.browsing import browse
 from kit.bus_kafka.connection import Connection, KafkaTimeouts, WrongClusterError
 from kit.bus_kafka.consumer import KafkaConsumer
 from kit.bus_kafka.quiet import quieten
-from kit.bus_kafka.topics import View, check_counts, look
+from kit.bus_kafka.topics import check_counts, look
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ class KafkaBus:
         """Refuses a cluster that does not fit: TopicMismatchError, WrongClusterError. One that does not answer may come up later."""
         quieten()
         try:
-            await self._look()
+            await self.check()
         except OSError as error:
             log.warning("kafka.unreachable_at_start", servers=self._connection.servers, cause=str(error))
 
@@ -83,6 +83,7 @@ class KafkaBus:
     @asynccontextmanager
     async def publisher(self, name: str) -> AsyncIterator[Publish]:
         """As the port says: `name` is the producer's transactional id, a batch is a transaction."""
+        await self.check()
         producer = await producing.opened(self._connection, name)
         publisher = Publisher(self, producer)
         try:
@@ -94,25 +95,17 @@ class KafkaBus:
 
     def consumer(self, group: str, topics: Sequence[str], listener: Listener | None = None) -> Consumer:
         """A new member, not started."""
-        return KafkaConsumer(self._connection, group, tuple(topics), listener, self.require, self._instance)
+        return KafkaConsumer(self._connection, group, tuple(topics), listener, self.check, self._instance)
 
     async def browse(self, topic: str) -> AsyncIterator[Record]:
         """As the port says."""
-        await self.require([topic])
+        await self.check([topic])
         async for record in browse(self._connection, topic, self._counts[topic]):
             yield record
 
-    async def require(self, topics: Collection[str]) -> None:
-        """The cluster is the right one and has these topics. Raises UnknownTopicError, TopicMismatchError, WrongClusterError, OSError."""
-        if set(topics) <= self._counts.keys():
-            return
-        await self._look()
-        if missing := set(topics) - self._counts.keys():
-            raise UnknownTopicError(
-                f"no topic {', '.join(sorted(missing))} in Kafka: topics are made before they are used (ayni topics apply)"
-            )
-
-    async def _look(self) -> View:
+    async def check(self, topics: Collection[str] = ()) -> None:
+        """The cluster is the right one and has these topics. Looked at whenever a consumer or a publisher is made, for what answers at an
+        address may be another cluster by then. Raises UnknownTopicError, TopicMismatchError, WrongClusterError, OSError."""
         view = await look(self._connection)
         if self._cluster_id not in (None, view.cluster_id):
             raise WrongClusterError(
@@ -120,12 +113,17 @@ class KafkaBus:
                 " its topics and positions are there"
             )
         check_counts(self._topics, view.partitions)
-        self._counts.update((topic, count) for topic, count in view.partitions.items() if topic not in self._counts)
-        return view
+        self._counts = dict(view.partitions)
+        if missing := set(topics) - self._counts.keys():
+            raise UnknownTopicError(
+                f"no topic {', '.join(sorted(missing))} in Kafka: topics are made before they are used (ayni topics apply)"
+            )
 
     async def _placed(self, batch: Sequence[Message]) -> producing.Placed:
         """Each message with its partition; the whole batch is refused where one has none."""
-        await self.require({message.topic for message in batch})
+        topics = {message.topic for message in batch}
+        if not topics <= self._counts.keys():
+            await self.check(topics)
         return [(message, self._partition(message)) for message in batch]
 
     def _partition(self, message: Message) -> int:

@@ -33,18 +33,18 @@ GOODBYE_SECONDS = 2.0
 LEAST_WAIT_MS = 1  # with 0 aiokafka does not wait at all, and nothing else would run
 LOST_POLL_SECONDS = 1.0
 
-Require = Callable[[Collection[str]], Awaitable[None]]
+Check = Callable[[Collection[str]], Awaitable[None]]
 
 
 class KafkaConsumer:
     """The port's Consumer."""
 
     def __init__(
-        self, connection: Connection, group: str, topics: tuple[str, ...], listener: Listener | None, require: Require, instance: str | None
+        self, connection: Connection, group: str, topics: tuple[str, ...], listener: Listener | None, check: Check, instance: str | None
     ) -> None:
-        """See KafkaBus.consumer. require: that the cluster is the right one, and has the topics."""
+        """See KafkaBus.consumer. check: that the cluster is the right one, and has the topics."""
         self._connection, self._group, self._topics, self._listener = connection, group, topics, listener
-        self._require, self._instance = require, instance
+        self._check, self._instance = check, instance
         self._member: Member | None = None
         self._delivered: dict[TopicPartition, int] = {}
 
@@ -58,6 +58,8 @@ class KafkaConsumer:
         self._delivered.clear()
         if member is not None:
             await member.leave()
+            if (failure := member.turns.failure) is not None:
+                raise failure
 
     async def poll(self, timeout_seconds: float, max_records: int) -> dict[TopicPartition, list[Record]]:
         """As the port says."""
@@ -123,7 +125,7 @@ class KafkaConsumer:
 
     async def _joined(self) -> Member:
         if self._member is None:
-            await self._require(self._topics)
+            await self._check(self._topics)
             self._delivered.clear()
             self._member = await Member.join(self._connection, self._group, self._topics, self._listener, self._instance)
         return self._member
@@ -146,9 +148,8 @@ class KafkaConsumer:
 
     async def _look_after(self, member: Member) -> None:
         """Raises what the listener raised, and ConnectionError while the cluster does not answer. A stuck member is left behind."""
-        if (failure := member.turns.failure) is not None:
+        if member.turns.failure is not None:
             await self.stop()
-            raise failure
         if member.watching.done():
             await self.stop()
             member.watching.result()

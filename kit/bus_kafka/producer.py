@@ -82,7 +82,9 @@ async def discard(producer: AIOKafkaProducer) -> None:
     sending: asyncio.Task[Any] | None = producer._sender.sender_task
     if sending is not None:
         sending.cancel()
-    await producer.client.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            await producer.client.close()
     if sending is not None:
         await asyncio.wait([sending], timeout=GOODBYE_SECONDS)
     producer._closed = True

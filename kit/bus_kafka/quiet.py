@@ -24,6 +24,7 @@ class Reducer(logging.Handler):
         """calm_seconds: without a word, and the trouble is over."""
         super().__init__(logging.WARNING)
         self._calm_seconds = calm_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._words = 0
         self._last = 0.0
 
@@ -33,8 +34,8 @@ class Reducer(logging.Handler):
             loop = asyncio.get_running_loop()
         except RuntimeError:  # said while no loop runs: by a finaliser
             return
-        self._words += 1
-        self._last = loop.time()
+        self._words = self._words + 1 if loop is self._loop else 1  # a loop that was closed never found calm
+        self._loop, self._last = loop, loop.time()
         if self._words == 1:
             log.warning("kafka.client_troubled", said=record.getMessage(), by=record.name)
             loop.call_later(self._calm_seconds, self._look, loop)
