@@ -54,11 +54,13 @@ async def opened(connection: Connection, transactional_id: str | None = None) ->
 
 async def deliver(producer: AIOKafkaProducer, batch: Placed) -> None:
     """In order in each partition; returns when the brokers have all of it."""
-    sent = [
-        await producer.send(message.topic, message.value, message.key.encode(), partition, headers=headers_of(message))
-        for message, partition in batch
-    ]
-    await asyncio.gather(*sent)
+    sent: list[asyncio.Future[Any]] = []
+    try:
+        for message, partition in batch:
+            sent.append(await producer.send(message.topic, message.value, message.key.encode(), partition, headers=headers_of(message)))
+        await asyncio.gather(*sent)
+    finally:
+        asyncio.gather(*sent, return_exceptions=True)  # each has been heard, so that asyncio reports none as never retrieved
 
 
 @asynccontextmanager
@@ -87,7 +89,16 @@ async def discard(producer: AIOKafkaProducer) -> None:
             await producer.client.close()
     if sending is not None:
         await asyncio.wait([sending], timeout=GOODBYE_SECONDS)
+    _hear(producer)
     producer._closed = True
+
+
+def _hear(producer: AIOKafkaProducer) -> None:
+    """A producer that was fenced fails futures of its own that nobody awaits, and asyncio would report each as never retrieved."""
+    waiters = [batch._drain_waiter for batches in producer._message_accumulator._batches.values() for batch in batches]
+    for waiter in (*waiters, producer._txn_manager._transaction_waiter):
+        if waiter is not None and waiter.done() and not waiter.cancelled():
+            waiter.exception()
 
 
 async def abort(producer: AIOKafkaProducer) -> None:
