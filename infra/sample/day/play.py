@@ -29,6 +29,7 @@ from kit.ids import new_id
 CLOSES_AT = 18 * 60
 GATHER_SECONDS = 0.4  # the matches of one listing are told at once: what comes together is one line
 QUIET_SECONDS = 1.0  # without an event, and all has come of the last act that will
+LEAST_FRESH = timedelta(seconds=3)  # what has spoilt before it comes to the market does not spoil on it
 VERBS = {"accepts": "accept", "declines": "decline", "releases": "release"}
 Say = Callable[[str], None]
 
@@ -133,5 +134,5 @@ class Day:
             return {}
         material = await player.member.ask("GET", f"/v1/materials/{act.body['material']}")
         shelf_life = timedelta(hours=float(material["shelf_life_hours"]))
-        left = max(clock.until(act.spoils_at), timedelta(seconds=1))
+        left = max(clock.until(act.spoils_at), LEAST_FRESH)
         return {"available_from": (datetime.now(UTC) + left - shelf_life).isoformat()}
