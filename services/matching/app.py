@@ -31,6 +31,7 @@ from kit.web import create_part, health_routes
 from services.matching.asking import Desk
 from services.matching.bucket import Rulebook
 from services.matching.calls import Listings
+from services.matching.exports import router as exports
 from services.matching.listing import Finder
 from services.matching.ownership import Ownership
 from services.matching.peers import Peers
@@ -74,7 +75,7 @@ def create_app(
         finally:
             await pool.close()
 
-    return create_part(NAME, lifespan, (router, internal, health_routes(_is_ready)), token, clock)
+    return create_part(NAME, lifespan, (exports, router, internal, health_routes(_is_ready)), token, clock)
 
 
 async def _forget_for_ever(pool: asyncpg.Pool[asyncpg.Record]) -> None:

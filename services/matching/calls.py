@@ -4,8 +4,10 @@ heard of) and, in peers.py, to the other processes of matching."""
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from contracts.listings import Deal
@@ -61,6 +63,15 @@ class Asked:
     partitions: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A listing of the caller's. external_id: what the caller calls it."""
+
+    id: UUID
+    external_id: str | None
+    state: str
+
+
 class Listings:
     """Listings, over whatever forwarding the process was composed with."""
 
@@ -71,6 +82,17 @@ class Listings:
         """Whose listing it is, in which state, and where it is matched. Raises 404."""
         found = await answer_of(self.part, Call("GET", f"/internal/listings/{side}/{id}", caller), self.internal_token)
         return Asked(UUID(found["organisation_id"]), found["state"], found["version"], frozenset(found["partitions"]))
+
+    async def mine(self, side: str, caller: Caller, only: UUID | None = None) -> AsyncIterator[Own]:
+        """The caller's own listings, oldest first, or the one that is asked for, if it is the caller's."""
+        query: dict[str, object] = {} if only is None else {"only": only}
+        while True:
+            found = await answer_of(self.part, Call("GET", f"/internal/listings/{side}", caller, urlencode(query)), self.internal_token)
+            for one in found["items"]:
+                yield Own(UUID(one["id"]), one["external_id"], one["state"])
+            if found["next"] is None:
+                return
+            query = {"after": found["next"]}
 
     async def answer(self, body: dict[str, Any], caller: Caller, idempotency_key: str | None) -> Deal:
         """Gives one side's answer. Raises what listings raises."""

@@ -67,6 +67,13 @@ async def heard(pool: asyncpg.Pool[asyncpg.Record], listing_id: UUID) -> dict[in
     return {row["partition"]: FACTS[row["side"]].model_validate_json(row["fact"]) for row in rows}
 
 
+async def last_heard(pool: asyncpg.Pool[asyncpg.Record], listing_ids: Sequence[UUID]) -> dict[UUID, Fact]:
+    """These listings by their newest events."""
+    query = "select distinct on (listing_id) side, fact from standing where listing_id = any($1::uuid[]) order by listing_id, version desc"
+    facts = [FACTS[row["side"]].model_validate_json(row["fact"]) for row in await pool.fetch(query, listing_ids)]
+    return {fact.id: fact for fact in facts}
+
+
 async def keep_standing(connection: Connection, partition: int, facts: Sequence[Fact]) -> None:
     """Listings as their newest events say; an older version changes nothing."""
     await connection.execute(

@@ -98,9 +98,31 @@ def test_an_export_goes_through_the_gateway_and_comes_back_without_effect(http: 
         made = holder.offer(title="=1+1; -2") if side == "offer" else seeker.want(title="=1+1; -2")
         exported = member.call("GET", f"/v1/{side}s/export", params={"separator": "semicolon"})
         assert exported.headers["content-type"] == "text/csv; charset=utf-8"
-        rows = list(csv.DictReader(io.StringIO(exported.content.decode("utf-8-sig")), delimiter=";"))
+        rows = rows_of(exported.content, ";")
         assert [(row["external_id"], row["title"]) for row in rows] == [(made["id"], "'=1+1;' -2")]
         assert send(member, side, exported.content).json() == {"created": 0, "updated": 0, "rejected": []}
+
+
+def rows_of(content: bytes, separator: str = ",") -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=separator, strict=True))
+
+
+def test_matches_go_through_the_gateway_as_a_file_and_without_a_contact(http: httpx.Client, holder: Member, seeker: Member) -> None:
+    offer, want = holder.offer(external_id="A-1", title='dice "agreed"'), seeker.want()
+    path = f"/v1/matches/{offer['id']}.{want['id']}"
+    until(lambda: seeker.call("GET", path).status_code == 200, "the match", 30)
+    open_ones = holder.call("GET", "/v1/matches/export")
+    assert open_ones.headers["content-type"] == "text/csv; charset=utf-8"
+    ours = [row for row in rows_of(open_ones.content) if row["want_id"] == want["id"]]
+    assert [(row["external_id"], row["state"], row["offer_title"]) for row in ours] == [("A-1", "proposed", 'dice "agreed"')]
+    assert float(ours[0]["score"]) == holder.get(path)["score"]
+    for member in (seeker, holder):
+        member.post(f"{path}/accept")
+    until(lambda: holder.get(path)["state"] == "agreed", "agreed", 30)
+    agreed = holder.call("GET", "/v1/matches/export", params={"state": "agreed", "separator": "semicolon"})
+    assert [row["match_id"] for row in rows_of(agreed.content, ";")] == [f"{offer['id']}.{want['id']}"]
+    assert b"@" not in agreed.content
+    assert join(http).call("GET", "/v1/matches/export", params={"offer": offer["id"]}).status_code in (403, 404)
 
 
 def test_the_description_of_the_whole_api_has_the_spreadsheets(http: httpx.Client) -> None:
@@ -109,3 +131,4 @@ def test_the_description_of_the_whole_api_has_the_spreadsheets(http: httpx.Clien
         assert "text/csv" in paths[f"/v1/{side}/import"]["post"]["requestBody"]["content"]
         for path in ("import/template", "export"):
             assert "text/csv" in paths[f"/v1/{side}/{path}"]["get"]["responses"]["200"]["content"]
+    assert "text/csv" in paths["/v1/matches/export"]["get"]["responses"]["200"]["content"]

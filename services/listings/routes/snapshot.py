@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from kit.database import Sessions
-from kit.identity import INTERNAL_ONLY
+from kit.identity import INTERNAL_ONLY, Caller, needs
 from kit.problems import NotFound
 from kit.web import Now, SecretUnitOfWork, Session
+from services.listings.listing import Listing
 from services.listings.offer import Offer
 from services.listings.repository import listings as repository
 from services.listings.routes.state import Reader, TheRules, TheSessions
@@ -49,6 +50,25 @@ async def _lines(sessions: Sessions, rules: Rules, side: SideName, now: datetime
         if len(listings) < LINES_AT_ONCE:
             return
         last = listings[-1].id
+
+
+@internal.get("/listings/{side}")
+async def belonging(
+    side: SideName,
+    caller: Annotated[Caller, Depends(needs("matches:read"))],
+    session: Session,
+    only: Annotated[UUID | None, Query()] = None,
+    after: Annotated[UUID | None, Query()] = None,
+) -> dict[str, object]:
+    """For matching: the caller's own listings (or one of them), oldest first, and what the caller calls them."""
+    kind, owner = SIDES[side].kind, caller.organisation_id
+    if only is not None:
+        found = await session.get(kind, only)
+        listings: Sequence[Listing] = [found] if found is not None and found.organisation_id == owner else []
+    else:
+        listings = await repository.my_listings_after(session, kind, owner, None, after, LINES_AT_ONCE)
+    items = [{"id": str(one.id), "external_id": one.external_id, "state": one.state} for one in listings]
+    return {"items": items, "next": items[-1]["id"] if len(items) == LINES_AT_ONCE else None}
 
 
 @internal.get("/listings/{side}/{id}")

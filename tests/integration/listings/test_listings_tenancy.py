@@ -55,6 +55,7 @@ INSIDE = {
     ("POST", "/internal/addresses"),
     ("PUT", "/internal/people/{person_id}/language"),
     ("POST", "/internal/answers"),
+    ("GET", "/internal/listings/{side}"),
     ("GET", "/internal/listings/{side}/{id}"),
 }
 

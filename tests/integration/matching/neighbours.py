@@ -26,11 +26,12 @@ Json = dict[str, Any]
 class Listings:
     """Knows what was published, and keeps deals as listings does: a version a change, nothing where an answer is repeated.
 
-    partitions: every one that a listing's events were ever sent to. calls: what was asked for. refusal: what every answer is met with:
-    a status, a slug, a detail."""
+    partitions: every one that a listing's events were ever sent to. names: external ids. calls: what was asked for. refusal: what every
+    answer is met with: a status, a slug, a detail."""
 
     facts: dict[UUID, OfferFact | WantFact] = field(default_factory=dict)
     partitions: dict[UUID, set[int]] = field(default_factory=dict)
+    names: dict[UUID, str] = field(default_factory=dict)
     deals: dict[tuple[UUID, UUID], DealFact] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     refusal: tuple[int, str, str] | None = None
@@ -47,6 +48,15 @@ class Listings:
         app = FastAPI(dependencies=[INTERNAL_ONLY])
         app.state.internal_token = TOKEN
         answer_problems(app)
+
+        @app.get("/internal/listings/{side}")
+        async def belonging(side: str, request: Request, only: UUID | None = None, after: UUID | None = None) -> Json:
+            """Two at once, so that somebody who reads all has to ask again."""
+            owner, kind = caller_of(request).organisation_id, OfferFact if side == "offer" else WantFact
+            mine = [fact for fact in self.facts.values() if isinstance(fact, kind) and fact.organisation_id == owner]
+            found = sorted((one for one in mine if only in (None, one.id) and (after is None or one.id > after)), key=lambda one: one.id)
+            items = [{"id": str(one.id), "external_id": self.names.get(one.id), "state": one.state} for one in found[:2]]
+            return {"items": items, "next": items[-1]["id"] if len(found) > 2 else None}
 
         @app.get("/internal/listings/{side}/{id}")
         async def standing(side: str, id: UUID) -> Json:
