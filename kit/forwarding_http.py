@@ -49,19 +49,21 @@ LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPa
 class HttpPart:
     """A part at one address or several (`http://host:port`), which take turns; an async context that owns the connections.
 
-    patience_seconds: for so long after the part was lost, callers wait for it to come back; then they are told at once."""
+    calls_at_once: that wait for the beginning of their answer; more wait here, where they have longer than for a part's own pools. Answers
+    that have begun do not count: a slow reader takes nobody's place. patience_seconds: for so long after the part was lost, callers wait
+    for it to come back; then they are told at once."""
 
-    def __init__(self, addresses: Sequence[str], *, connections: int = 64, patience_seconds: float = 8.0) -> None:
+    def __init__(self, addresses: Sequence[str], *, calls_at_once: int = 32, patience_seconds: float = 8.0) -> None:
         if not addresses:
             raise ValueError("a part needs an address")
         self._count, self._turns = len(addresses), cycle(address.rstrip("/") for address in addresses)
-        self._connections, self._patience_seconds = connections, patience_seconds
+        self._places, self._patience_seconds = asyncio.Semaphore(calls_at_once), patience_seconds
         self._lost_at: float | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> HttpPart:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=IDLE_SECONDS),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=OUR_HEADERS_ALONE,
@@ -78,7 +80,7 @@ class HttpPart:
 
     async def call(self, request: PartRequest) -> PartAnswer:
         try:
-            async with asyncio.timeout(request.deadline_seconds):
+            async with asyncio.timeout(request.deadline_seconds), self._places:
                 answer = await self._begun(request)
         except TimeoutError:
             raise Unavailable("the part behind this path takes too long; try again in a moment") from None

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp
 
+# How many calls at once, from one process: about as many as listings has connections to its database, so that more of them wait where they
+# are sent, for their whole deadline, and not in its pool, which gives up after 2 s. Matching holds reads while a partition changes hands.
+TO_LISTINGS, TO_LISTINGS_FROM_INSIDE, TO_MATCHING, TO_NOTIFICATIONS = 16, 8, 64, 16
 LISTINGS, MATCHING, NOTIFICATIONS, GATEWAY = "listings", "matching", "notifications", "gateway"
 
 
@@ -59,7 +62,11 @@ def _matching(read: Read) -> Process:
     from services.matching.settings import MatchingSettings
 
     settings = read(MatchingSettings)
-    bus, calls, owners = _bus(read, settings, MATCHING), HttpPart(read(ListingsCallSettings).listings_url), HttpParts()
+    bus, calls, owners = (
+        _bus(read, settings, MATCHING),
+        HttpPart(read(ListingsCallSettings).listings_url, calls_at_once=TO_LISTINGS_FROM_INSIDE),
+        HttpParts(),
+    )
     app = create_app(settings, bus, _catalogue(read), calls, part_at=owners.at)
     return Process(MATCHING, app, EndedByCaller(app), [bus], [calls, owners])
 
@@ -70,7 +77,10 @@ def _notifications(read: Read) -> Process:
     from services.notifications.settings import NotificationsSettings
 
     settings = read(NotificationsSettings)
-    bus, calls = _bus(read, settings, NOTIFICATIONS), HttpPart(read(ListingsCallSettings).listings_url)
+    bus, calls = (
+        _bus(read, settings, NOTIFICATIONS),
+        HttpPart(read(ListingsCallSettings).listings_url, calls_at_once=TO_LISTINGS_FROM_INSIDE),
+    )
     app = create_app(settings, bus, _catalogue(read), calls)
     return Process(NOTIFICATIONS, app, EndedByCaller(app), [bus], [calls], release=lambda: app.state.watch.release())
 
@@ -82,9 +92,9 @@ def _gateway(read: Read) -> Process:
 
     settings, called = read(GatewaySettings), read(PartsCallSettings)
     calls = {
-        LISTINGS: HttpPart(called.listings_url),
-        MATCHING: HttpPart(called.matching_url),
-        NOTIFICATIONS: HttpPart(called.notifications_url),
+        LISTINGS: HttpPart(called.listings_url, calls_at_once=TO_LISTINGS),
+        MATCHING: HttpPart(called.matching_url, calls_at_once=TO_MATCHING),
+        NOTIFICATIONS: HttpPart(called.notifications_url, calls_at_once=TO_NOTIFICATIONS),
     }
     app = create_app(settings, calls)
     return Process(GATEWAY, app, app, calls=list(calls.values()), release=lambda: app.state.tail.drain())

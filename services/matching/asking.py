@@ -28,6 +28,7 @@ Answer = TypeVar("Answer")
 Here = Callable[[Market], Awaitable[Answer]]
 There = Callable[[str, float], Awaitable[Answer]]
 LOOK_AGAIN_SECONDS = 0.05
+ANSWER_SECONDS = 8.0  # less than the gateway waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,12 @@ class Desk:
 
     async def answer(self, partition: int, pair: PairKey, verb: str, body: dict[str, Any], caller: Caller, key: str | None) -> Match:
         """One side's answer; the match as it is then. Raises 404, 409, 422. An answer that is repeated changes nothing, so it may be
-        given again where nobody knows whether the first was heard."""
+        given again where nobody knows whether the first was heard. An owner that was found has the time that listings may need: answers to
+        one lot wait for each other."""
         return await self.ask(
             partition,
             lambda market: self.answer_here(market, pair, verb, body, caller, key),
-            lambda address, seconds: self.peers.answer(address, partition, pair_id(pair), verb, body, caller, key, seconds),
+            lambda address, _: self.peers.answer(address, partition, pair_id(pair), verb, body, caller, key, ANSWER_SECONDS),
         )
 
     async def ask(self, partition: int, here: Here[Answer], there: There[Answer]) -> Answer:

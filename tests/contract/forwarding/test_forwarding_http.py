@@ -13,7 +13,7 @@ import pytest
 from forwarding_adapters import Make, Standing
 from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from kit.forwarding import AnswerCutOff, PartRequest
@@ -161,7 +161,7 @@ async def test_an_answer_that_cannot_be_read_is_503(nonsense: bytes) -> None:
             await asyncio.wait_for(part.call(POST), PATIENCE)
 
 
-async def test_more_calls_than_connections_wait_their_turn_no_longer_than_their_deadline(ports: Mapping[str, Standing]) -> None:
+async def test_more_calls_than_there_are_places_wait_their_turn_no_longer_than_their_deadline(ports: Mapping[str, Standing]) -> None:
     work = Work()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,13 +169,29 @@ async def test_more_calls_than_connections_wait_their_turn_no_longer_than_their_
         await Response("done")(scope, receive, send)
 
     ports["listings"].app = slow
-    async with HttpPart([ports["listings"].address], connections=1) as part:
+    async with HttpPart([ports["listings"].address], calls_at_once=1) as part:
         first = asyncio.create_task(part.call(GET))
         await asyncio.wait_for(work.has_begun.wait(), PATIENCE)
         with pytest.raises(Unavailable, match="too long"):
             await part.call(PartRequest("GET", "/", deadline_seconds=0.1))
         work.may_go_on.set()
         assert await (await first).read() == b"done"
+
+
+async def test_a_slow_reader_takes_nobodys_place(ports: Mapping[str, Standing]) -> None:
+    work = Work()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def told() -> AsyncIterator[bytes]:
+            yield b"first"
+            await work()
+
+        await StreamingResponse(told())(scope, receive, send)
+
+    ports["listings"].app = app
+    async with HttpPart([ports["listings"].address], calls_at_once=1) as part:
+        readers = [await asyncio.wait_for(part.call(GET), PATIENCE) for _ in range(3)]
+        assert [await anext(reader.chunks) for reader in readers] == [b"first"] * 3
 
 
 @pytest.mark.parametrize(
