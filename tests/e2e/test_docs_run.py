@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/firm.md", "docs/cooperative.md", "docs/recycler.md")
+PAGES = ("README.md", "docs/firm.md", "docs/cooperative.md", "docs/recycler.md", "docs/spreadsheets.md")
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXPECTED = re.compile(r"(?:^# => .*\n?)+", re.MULTILINE)
 MARK = "=== said until here ==="
