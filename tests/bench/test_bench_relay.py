@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
-from bench_report import Row, report
 
 from contracts.topics import OFFERS, STANDING, STANDING_PARTITIONS
 from infra.database import ROLES, prepare_database, role_dsn
@@ -20,6 +19,7 @@ from kit.bus_kafka import KafkaBus, ensure_topics
 from kit.ids import new_id
 from kit.outbox import OUTBOX_COLUMNS
 from kit.relay import Relay
+from tests.bench.report import Row, report
 
 EVENTS, BYTES, KEYS = 30_000, 900, 500
 PASSWORD = "bench"
