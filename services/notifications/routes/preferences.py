@@ -57,7 +57,9 @@ async def read_preferences(caller: Somebody, sessions: TheSessions, listings: Th
 async def put_preferences(
     choice: PreferencesChoice, caller: Somebody, sessions: TheSessions, listings: TheListings, settings: TheSettings
 ) -> Preferences:
-    """Replaces all that was chosen before. A kind with no channel (`[]`) is not told at all; one that is left out, over every channel."""
+    """Replaces all that was chosen before. A kind with no channel (`[]`) is not told at all; one that is left out, over every channel.
+
+    `digest_hour` is of the day in my country; left out, it stays as it is."""
     person = await listings.person(caller.organisation_id, person_of(caller))
     if choice.language != person.language:
         await listings.choose_language(person.person_id, choice.language)
