@@ -22,7 +22,7 @@ from kit.bus_kafka import WrongClusterError
 from kit.migrations import NewerSchemaError
 from kit.transient import TransientError
 
-FULL = "make room on it and start again; what was acknowledged is kept"
+FULL = "make room on it and try again; what was acknowledged is kept"
 EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (PortTakenError, 2),
     (FolderInUseError, 2),

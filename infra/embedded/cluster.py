@@ -78,7 +78,7 @@ class Cluster:
         if runs is None or runs[0] != written:
             raise EmbeddedPostgresError(
                 f"{self.data} was written by PostgreSQL {written}, and this release runs {said.strip()}: "
-                "dump it with the release that wrote it and load it into an empty folder"
+                "back it up with the release that wrote it (`ayni backup`), and restore that with this one, into an empty folder"
             )
 
     def leftover_pid(self) -> int | None:

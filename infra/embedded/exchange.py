@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 
+import asyncpg
 import structlog
 
 from infra.embedded.banner import banner
@@ -24,6 +25,7 @@ from infra.embedded.folder import MAIL, POSTGRES, RUNNING, SAMPLE_PENDING, Runni
 from infra.embedded.lock import held
 from infra.embedded.patience import Patience
 from infra.embedded.postgres import Postgres
+from infra.embedded.process import OwnServerError
 from infra.embedded.settings import ExchangeSettings
 from kit.bus import Bus
 
@@ -32,6 +34,10 @@ WATCH_SECONDS = 1.0
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 log = structlog.get_logger()
+
+
+class DatabaseError(OwnServerError):
+    """The database that we were given is of no use. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +129,31 @@ def folder_of(settings: ExchangeSettings) -> Iterator[Path]:
 
 @asynccontextmanager
 async def database_of(settings: ExchangeSettings, var: Path) -> AsyncIterator[Database]:
-    """The database that we were given, or our own server over a folder in `var`. Raises EmbeddedPostgresError."""
+    """The database that we were given, or our own server over a folder in `var`. Raises EmbeddedPostgresError, DatabaseError."""
     if settings.database_url is not None:
-        yield Database(settings.database_url.get_secret_value(), None)
+        dsn = settings.database_url.get_secret_value()
+        await _try(dsn)
+        yield Database(dsn, None)
         return
     server = Postgres(var / POSTGRES)
     try:
         yield Database(await server.start(), server)
     finally:
         await server.stop()
+
+
+async def _try(dsn: str) -> None:
+    """Raises DatabaseError where the database that we were given does not answer, or its role may not make others."""
+    try:
+        connection = await asyncpg.connect(dsn, timeout=5)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseError(f"the database of DATABASE_URL does not answer: {error or type(error).__name__}") from error
+    try:
+        may_make_roles = await connection.fetchval("select rolcreaterole or rolsuper from pg_roles where rolname = current_user")
+    finally:
+        await connection.close()
+    if not may_make_roles:
+        raise DatabaseError("the role of DATABASE_URL may not create roles: name one that may")
 
 
 async def _prepare(settings: ExchangeSettings, composition: Composition, database: Database, secrets: Secrets, var: Path) -> bool:

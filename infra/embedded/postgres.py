@@ -29,9 +29,11 @@ START_SECONDS = 60.0  # recovery after a crash replays up to max_wal_size
 STOPPING = ((signal.SIGINT, 1.8), (signal.SIGQUIT, 0.5))  # fast (a checkpoint), then at once (the next start recovers)
 LOG_BYTES = 8 * 2**20
 LOG_LINES = 8
+LOOKED_THROUGH = 200  # a server that ends says more than the cause
 TRIES = 10
 RETRY_SECONDS = 0.1
 PORT_TAKEN = "Address already in use"
+PANIC = "PANIC:"
 DISK_FULL = "No space left on device"
 STILL_DYING = "pre-existing shared memory block"
 _NOT_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, TimeoutError)
@@ -58,6 +60,7 @@ class Postgres:
         self._asked_port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._held = ExitStack()
+        self._logged = self._watched = 0  # bytes of the log: before this run, and read by `check`
 
     @property
     def pid(self) -> int | None:
@@ -84,9 +87,11 @@ class Postgres:
             raise
 
     def check(self) -> None:
-        """Raises EmbeddedPostgresError where the server was started and has ended by itself."""
+        """Raises EmbeddedPostgresError where the server was started and has ended by itself, or has no room to write."""
         if self._process is not None and self._process.poll() is not None:
-            raise EmbeddedPostgresError(f"PostgreSQL has ended by itself{self._cause()}")
+            raise EmbeddedPostgresError(f"PostgreSQL has ended by itself{self._cause(self._logged)}")
+        if self._process is not None and self._is_without_room():
+            raise EmbeddedPostgresError(f"PostgreSQL cannot go on{self._cause(self._logged)}")
 
     async def stop(self) -> None:
         """Sessions end, a checkpoint is written; what takes too long is cut off, and the next start recovers. Idempotent."""
@@ -125,7 +130,7 @@ class Postgres:
         """Tried again where a free port was taken before the server had it, and where a killed server's last processes are still there."""
         for is_last in (*[False] * (TRIES - 1), True):
             self.port = self._asked_port or _free_port()
-            logged = self.log_path.stat().st_size
+            logged = self._logged = self._watched = self.log_path.stat().st_size
             options = ["-D", str(cluster.data), "-p", str(self.port), *_options()]
             self._process = spawn([folder / "postgres", *options], cluster.home, self.log_path, cluster.account)
             dsn = f"postgresql://{SUPERUSER}:{password}@{HOST}:{self.port}/postgres"
@@ -141,6 +146,7 @@ class Postgres:
         """True once it answers, False when it has ended by itself. Raises EmbeddedPostgresError where it does neither."""
         deadline = monotonic() + START_SECONDS
         while process.poll() is None:
+            self.check()
             try:
                 connection = await asyncpg.connect(dsn, timeout=5)
             except _NOT_YET:
@@ -151,6 +157,14 @@ class Postgres:
                 await connection.close()
                 return True
         return False
+
+    def _is_without_room(self) -> bool:
+        """Whether it has said so since it was asked last: PostgreSQL itself would try for ever."""
+        with self.log_path.open(errors="replace") as log:
+            log.seek(self._watched)
+            said = log.readlines()
+            self._watched = log.tell()
+        return any(PANIC in line and DISK_FULL in line for line in said)
 
     def _turn_log(self) -> None:
         if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES:
@@ -164,9 +178,10 @@ class Postgres:
 
 def explain(log: str, port: int) -> str:
     """The end of an error message: what to do about it, then the last lines of the log."""
-    said = "".join(f"\n  {line}" for line in log.splitlines()[-LOG_LINES:])
-    if DISK_FULL in said:
-        return f": the disk is full{said}"
+    lines = log.splitlines()
+    said = "".join(f"\n  {line}" for line in lines[-LOG_LINES:])
+    if any(DISK_FULL in line for line in lines[-LOOKED_THROUGH:]):
+        return f": the disk is full; make room on it and start again, what was acknowledged is kept{said}"
     if PORT_TAKEN in said:
         return f": port {port} is taken{said}"
     return said

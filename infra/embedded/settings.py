@@ -23,7 +23,7 @@ class ExchangeSettings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     var: Path = Path("var")
     sample: bool = True
-    catalogue: Path | None = None
+    catalogue: OrNothing[Path] = None
     database_url: SecretStr | None = None
     public_url: OrNothing[str] = None
     smtp_url: OrNothing[SecretStr] = None

@@ -68,13 +68,19 @@ async def reached(settings: ExchangeSettings, *, may_be_older: bool = False) -> 
         await _check(found, may_be_older)
         yield found
         return
-    if settings.database_url is None and not (var / POSTGRES).is_dir():
-        raise UnreachableError(f"there is no exchange in {var}: say where it is with --var or VAR, or name its database in DATABASE_URL")
+    check_there(settings)
     with folder_of(settings) as folder:
         async with database_of(settings, folder) as database:
             found = Reached(database.dsn, _kafka(BrokersSettings().servers), folder, is_running=False)
             await _check(found, may_be_older)
             yield found
+
+
+def check_there(settings: ExchangeSettings) -> None:
+    """So that a command never makes an exchange where it was to find one. Raises UnreachableError."""
+    var = settings.var.absolute()
+    if settings.database_url is None and not (var / POSTGRES).is_dir():
+        raise UnreachableError(f"there is no exchange in {var}: say where it is with --var or VAR, or name its database in DATABASE_URL")
 
 
 def running_in(var: Path) -> Reached | None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["infra.cli", "infra.commands.exit_codes", "infra.commands.importing"])
+NEEDED = ("exit_codes", "run", "migrate", "dead_letters", "organisations", "licences", "backup", "restore", "importing")
+CONTEXT.set_forkserver_preload(["infra.cli", *(f"infra.commands.{name}" for name in NEEDED)])
 PATIENCE_SECONDS = 60
 
 

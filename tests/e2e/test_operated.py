@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
 from kit.bus import Message
 from kit.bus_postgres import PostgresBus
+from services.listings.app import MIGRATIONS as LISTINGS
 from tests.e2e.commanded import Said, ayni
 from tests.e2e.conftest import new_exchange
 from tests.e2e.people import Member, join
@@ -168,7 +171,7 @@ def test_a_database_that_does_not_answer_is_said_so(exchange: Exchange) -> None:
     said = ayni("organisations", "list", "--var", exchange.folder / "other", environment={"DATABASE_URL": "postgresql://x:y@127.0.0.1:1/z"})
 
     assert said.code == 1
-    assert said.err.startswith("ayni: the exchange's database does not answer: ")
+    assert said.err.startswith("ayni: the database of DATABASE_URL does not answer: ")
 
 
 def test_a_stopped_exchange_is_operated_too_and_says_what_was_done_when_it_starts(mortal: Exchange) -> None:
@@ -188,3 +191,37 @@ def test_a_stopped_exchange_is_operated_too_and_says_what_was_done_when_it_start
         assert seeker.get("/v1/me")["organisation"]["verified"]
         changed = until(lambda: told(seeker, want, "want.changed"), "the want is told again")
         assert [one["evidence"] for one in changed[-1]["data"]["holder"]["licences"]] == ["checked"]
+
+
+def test_a_schema_is_walked_down_and_up_and_what_does_not_fit_it_is_refused(mortal: Exchange) -> None:
+    assert operate(mortal, "migrate").code == 0
+    first, *_, last = LISTINGS.revisions()
+
+    down = operate(mortal, "migrate", "--part", "listings", "--to", first)
+    early = operate(mortal, "organisations", "list")
+    unknown = operate(mortal, "migrate", "--part", "listings", "--to", "9999")
+    up = operate(mortal, "migrate", "--part", "listings", "--to", last)
+
+    assert (down.out, up.out) == (f"listings: from {last} to {first}\n", f"listings: from {first} to {last}\n")
+    assert early.err == "ayni: this database was left by an older release: bring it up to this one first, with `ayni migrate`\n"
+    assert unknown.err.startswith(f"ayni: listings has no revision 9999: it has {first}, ")
+    assert (early.code, unknown.code) == (1, 1)
+    assert operate(mortal, "organisations", "list").out == "0 organisations\n"
+
+
+async def test_data_of_a_newer_release_are_refused_by_every_command_and_left_alone(empty_database: str, server_folder: Path) -> None:
+    def run(*words: object) -> Said:
+        return ayni(*words, "--var", server_folder / "var", environment={"DATABASE_URL": empty_database})
+
+    assert (await asyncio.to_thread(run, "migrate")).code == 0
+    connection = await asyncpg.connect(empty_database)
+    await connection.execute("update matching.migrations set version_num = '9999'")
+
+    for words in (["run", "--port", "0", "--no-sample"], ["migrate"], ["organisations", "list"], ["backup", server_folder / "b.zip"]):
+        said = await asyncio.to_thread(run, *words)
+
+        assert (said.code, said.err.count("\n")) == (1, 1), said.err
+        assert said.err.startswith("ayni: the schema matching is at revision 9999, and this release knows ")
+        assert "a newer release has used this database. Run that release or a newer one" in said.err
+    assert await connection.fetchval("select version_num from matching.migrations") == "9999"
+    await connection.close()

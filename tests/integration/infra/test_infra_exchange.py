@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 from exchange_process import ExchangeProcess
@@ -193,6 +194,30 @@ async def test_a_given_database_is_used_and_no_server_is_started(tiny: ExchangeP
     assert [process["name"] for process in told["processes"]] == ["door", "counter"]
     assert not (tiny.var / "postgresql").exists()
     tiny.end()
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://nobody:x@127.0.0.1:1/nothing", "nonsense"])
+async def test_a_given_database_that_does_not_answer_is_said_so(tiny: ExchangeProcess, dsn: str) -> None:
+    tiny.environment["DATABASE_URL"] = dsn
+
+    _, complained = tiny.begin().communicate(timeout=60)
+
+    assert tiny.process is not None
+    assert tiny.process.returncode == 1
+    assert complained.startswith("ayni: the database of DATABASE_URL does not answer: ")
+    assert complained.count("\n") == 1
+
+
+async def test_a_given_role_that_may_make_no_roles_is_said_so(tiny: ExchangeProcess, empty_database: str) -> None:
+    admin = await asyncpg.connect(empty_database)
+    await admin.execute("drop role if exists humble")
+    await admin.execute("create role humble login password 'humble'")
+    await admin.close()
+    tiny.environment["DATABASE_URL"] = f"postgresql://humble:humble@{empty_database.rpartition('@')[2]}"
+
+    _, complained = tiny.begin().communicate(timeout=60)
+
+    assert complained == "ayni: the role of DATABASE_URL may not create roles: name one that may\n"
 
 
 async def count(gateway: str, times: int) -> None:

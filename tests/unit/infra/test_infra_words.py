@@ -47,7 +47,10 @@ def test_nothing_matched_is_no_table() -> None:
 @pytest.mark.parametrize(
     ("log", "cause"),
     [
-        ("FATAL:  could not write: No space left on device", ": the disk is full\n"),
+        (
+            "FATAL:  could not write: No space left on device",
+            ": the disk is full; make room on it and start again, what was acknowledged is kept\n",
+        ),
         ('LOG:  could not bind IPv4 address "127.0.0.1": Address already in use', ": port 5432 is taken\n"),
         ("FATAL:  something else", "\n"),
     ],
