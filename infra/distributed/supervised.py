@@ -24,6 +24,7 @@ from kit.problems import Unavailable
 from kit.transient import backoff_seconds
 
 STOPPING_ORDERS = ((signal.SIGTERM, 11.0),)  # a part drains within 10 s
+LEFTOVER_ORDERS = ((signal.SIGTERM, 2.0),)  # it was told when its supervisor was gone, and nobody can call it any more
 LOG_BYTES = 8 * 2**20
 LOG_LINES = 12
 WATCH_SECONDS = 0.1
@@ -59,7 +60,7 @@ class Supervised:
         """Of a cluster that was killed: it may still have the database, the partitions and the port."""
         kept = self.folder / "pid"
         if kept.exists() and (pid := kept.read_text().strip()).isdigit():
-            await end_stranger(int(pid), self.folder, STOPPING_ORDERS)
+            await end_stranger(int(pid), self.folder, LEFTOVER_ORDERS)
         kept.unlink(missing_ok=True)
 
     def start(self) -> None:
