@@ -57,7 +57,7 @@ class Relay:
         bus: Bus,
         service: str,
         *,
-        batch_size: int = 500,
+        batch_size: int = 1000,
         poll_seconds: float = 0.5,
         publish_seconds: float = 20.0,
         stalled_seconds: float = 30.0,

@@ -22,6 +22,7 @@ from kit.relay import Relay
 from tests.bench.report import Row, report
 
 EVENTS, BYTES, KEYS = 30_000, 900, 500
+LEAST_SHARE = 0.2
 PASSWORD = "bench"
 VALUE = b"x" * BYTES
 Event = tuple[str, list[tuple[str, int]]]  # its key, and where it goes
@@ -91,11 +92,12 @@ async def plainly_sent(servers: str, said: Sequence[Event]) -> float:
 
 async def test_the_relay_sustains_five_thousand_events_a_second(pool: asyncpg.Pool, servers: str) -> None:
     rows: list[Row] = []
-    for name, is_public in (("one topic", False), ("public and standing", True)):
+    for name, is_public in (("1 topic", False), ("2 topics", True)):
         said = events(is_public=is_public)
         plain, ours = await plainly_sent(servers, said), await relayed(pool, servers, said)
         common = {"bench": "relay", "n": EVENTS}
-        rows.append(common | {"engine": f"aiokafka, {name}", "per_second": plain, "note": f"send and gather, {BYTES} bytes"})
-        note = "outbox to Kafka, a transaction a batch of 500, fenced; bar 5,000"
-        rows.append(common | {"engine": f"relay, {name}", "per_second": ours, "note": note, "ratio_to": {"aiokafka": ours / plain}})
+        rows.append(common | {"engine": f"aiokafka {name}", "per_second": plain, "note": f"send and gather, {BYTES} bytes"})
+        note = "outbox to Kafka, a transaction a batch, fenced; bar 5,000"
+        rows.append(common | {"engine": f"relay {name}", "per_second": ours, "note": note, "ratio_to": {"aiokafka": ours / plain}})
+        assert ours > LEAST_SHARE * plain, "the machine may be busy, but then for both"
     report(rows)
