@@ -18,6 +18,7 @@ from contracts.values import Time, rfc3339
 SPECVERSION = "1.0"
 CONTENT_TYPE = "application/json"
 EVENT_TYPES: dict[str, type[Event]] = {}
+INTERNAL_TYPES: dict[str, type[Event]] = {}  # told from one of our parts to another: on no public topic, and no part of the contract
 
 
 class UnknownEventTypeError(LookupError):
@@ -42,12 +43,12 @@ class Event(BaseModel):
     traceparent: str | None = None
     data: SerializeAsAny[BaseModel]
 
-    def __init_subclass__(cls, type: str = "", source: str = "", **options: Any) -> None:
+    def __init_subclass__(cls, type: str = "", source: str = "", is_public: bool = True, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.SOURCE = source or cls.SOURCE
         if type:
             cls.TYPE = type
-            EVENT_TYPES[type] = cls
+            (EVENT_TYPES if is_public else INTERNAL_TYPES)[type] = cls
 
     @property
     def key(self) -> str:
@@ -99,11 +100,11 @@ class Event(BaseModel):
 
 
 def read_event(headers: dict[str, str], value: bytes) -> Event:
-    """Any event of the register. Raises UnknownEventTypeError, and ValueError where the value is not of its type."""
+    """Any event of the registers. Raises UnknownEventTypeError, and ValueError where the value is not of its type."""
     kind = headers.get("ce_type", "")
-    if kind not in EVENT_TYPES:
+    if (known := EVENT_TYPES.get(kind) or INTERNAL_TYPES.get(kind)) is None:
         raise UnknownEventTypeError(f"no event type {kind!r} in this release")
-    return EVENT_TYPES[kind].read(headers, value)
+    return known.read(headers, value)
 
 
 class CloudEvent(BaseModel):

@@ -185,10 +185,11 @@ class WantFields(ListingFields):
 
 
 class OwnerFields(Shape):
-    """Of a listing, what its owner alone sees (null to others)."""
+    """Of a listing, what its owner alone sees (null to others). lapses_at: when it lapses, unless its owner says that it still stands."""
 
     site_id: UUID | None = None
     external_id: str | None = None
+    lapses_at: Time | None = None
     warnings: tuple[Warning, ...] = ()
 
 
@@ -256,7 +257,7 @@ class OfferWithdrawn(OfferEvent, type="pe.ayni.offer.withdrawn.v1"):
 
 
 class OfferLapsed(OfferEvent, type="pe.ayni.offer.lapsed.v1"):
-    """The end of its availability has passed."""
+    """The end of its availability has passed, or its holder did not answer whether it is still there."""
 
 
 class OfferLapsedToWaste(OfferEvent, type="pe.ayni.offer.lapsed_to_waste.v1"):
@@ -284,7 +285,7 @@ class WantWithdrawn(WantEvent, type="pe.ayni.want.withdrawn.v1"):
 
 
 class WantLapsed(WantEvent, type="pe.ayni.want.lapsed.v1"):
-    """The end of its need has passed."""
+    """The end of its need has passed, or its seeker did not answer whether it still stands."""
 
 
 class WantSatisfied(WantEvent, type="pe.ayni.want.satisfied.v1"):
@@ -313,3 +314,20 @@ class DealVoided(DealEvent, type="pe.ayni.deal.voided.v1"):
 
 class DealReleased(DealEvent, type="pe.ayni.deal.released.v1"):
     """One side released an agreed deal; the quantity returned."""
+
+
+class Question(Shape):
+    """ "Still there?", to the holder of a listing that nobody has touched for long. answer_by: the day, in the holder's country."""
+
+    id: UUID
+    side: Literal["offer", "want"]
+    organisation_id: UUID
+    title: Line
+    lapses_at: Time
+    answer_by: date
+
+
+class HolderAsked(Event, type="pe.ayni.holder.asked.v1", source="/listings", is_public=False):
+    """A holder was asked whether a listing still stands. version: how often it was asked of this listing."""
+
+    data: Question

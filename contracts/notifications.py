@@ -38,6 +38,13 @@ class NoticeText(Shape):
     en: str
 
 
+class Call(Shape):
+    """A call of this API, as it can be made."""
+
+    method: Literal["POST"]
+    path: str
+
+
 class Notice(Shape):
     """One thing that one person should hear about."""
 
@@ -48,6 +55,7 @@ class Notice(Shape):
     matches: tuple[str, ...] = ()
     created_at: Time
     read_at: Time | None
+    answer: Call | None = None
 
 
 class Preferences(Shape):

@@ -9,6 +9,7 @@ OFFERS = "ayni.offers"
 WANTS = "ayni.wants"
 MATCHES = "ayni.matches"
 DEALS = "ayni.deals"
+QUESTIONS = "ayni.questions"  # internal: what listings asks of holders, for notifications to put to them
 STANDING_PARTITIONS = 64  # design.md, Routing: a number that never changes
 PUBLIC_PARTITIONS = 1  # the feed is one sequence: with one partition, what one firm does to two listings stays in its order
 SEVEN_DAYS = 7 * 24
@@ -33,5 +34,6 @@ def dead_letters_of(service: str) -> str:
 TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(STANDING, STANDING_PARTITIONS, SEVEN_DAYS, is_compacted=False),
     *(TopicSpec(name, PUBLIC_PARTITIONS, THIRTY_DAYS, is_compacted=True) for name in (OFFERS, WANTS, MATCHES, DEALS)),
+    TopicSpec(QUESTIONS, PUBLIC_PARTITIONS, SEVEN_DAYS, is_compacted=False),
     *(TopicSpec(dead_letters_of(service), 1, THIRTY_DAYS, is_compacted=False) for service in ("matching", "notifications")),
 )

@@ -60,7 +60,7 @@ def create_app(settings: ListingsSettings, bus: Bus, catalogue: Catalogue, clock
         app.state.sessions = sessions_of(engine)
         try:
             await renew(app.state.sessions, app.state.rules, clock)
-            async with running(Relay(pool, bus, NAME).run(), Scheduler(app.state.sessions, app.state.rules, clock).run()):
+            async with running(Relay(pool, bus, NAME).run(), Scheduler(app.state.sessions, app.state.rules, settings, clock).run()):
                 yield
         finally:
             await pool.close()

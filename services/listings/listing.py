@@ -1,13 +1,13 @@
 """What an offer and a want have in common: a state that changes by verbs only, versions, and the place that others see.
 
 Load-bearing: `version` grows with every change, `terms_version` only with a change of what somebody could have agreed to
-(matching.md, section 6); an acceptance rests on the terms.
+(matching.md, section 6); an acceptance rests on the terms. Whether a listing still stands is asked and answered beside both.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -29,7 +29,10 @@ class Ended(Conflict):
 
 
 class Listing(SQLModel):
-    """The common columns and verbs. FULL names the state in which deals have used it up."""
+    """The common columns and verbs. FULL names the state in which deals have used it up.
+
+    confirmed_at: when its holder last said, by whatever call, that it stands; lapses_at: when it lapses, since the holder was asked and has
+    not answered; questions: how often that was asked."""
 
     FULL: ClassVar[str] = ""
     TERMS: ClassVar[tuple[str, ...]] = ("rhythm", "site_id")
@@ -50,6 +53,9 @@ class Listing(SQLModel):
     department: str | None = None
     district: str | None = None
     published_at: datetime | None = Field(default=None, sa_type=Moment)
+    confirmed_at: datetime = Field(sa_type=Moment)
+    lapses_at: datetime | None = Field(default=None, sa_type=Moment)
+    questions: int = 0
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
 
@@ -101,7 +107,25 @@ class Listing(SQLModel):
         if self.has_ended(now):
             raise Ended(f"it is {self.state}, and its end ({self.ends_at:%Y-%m-%d %H:%M} UTC) has passed: change that first")
         self.state, self.published_at = "published", now
+        self.confirm(now)
         self.grow(now)
+        return True
+
+    def confirm(self, now: datetime) -> None:
+        """Its holder has dealt with it, so it stands: that is no change, and answers what was asked."""
+        self.confirmed_at, self.lapses_at = now, None
+
+    def keep(self, now: datetime) -> None:
+        """The answer to "still there?", also where nobody asked. Raises 409 for what is not on the market."""
+        if not self.is_published:
+            raise WrongState(f"it is {self.state}: publish it, if it is there")
+        self.confirm(now)
+
+    def ask(self, now: datetime, stale_after: timedelta, answer_within: timedelta) -> bool:
+        """Whether it still stands, of a holder who has not touched it for long; harmless when that was asked already (False)."""
+        if not self.is_published or self.lapses_at is not None or self.confirmed_at + stale_after > now:
+            return False
+        self.lapses_at, self.questions = now + answer_within, self.questions + 1
         return True
 
     def withdraw(self, now: datetime) -> bool:
@@ -110,22 +134,23 @@ class Listing(SQLModel):
             return False
         if self.state not in ("published", self.FULL):
             raise WrongState(f"it is {self.state}: only what is published can be withdrawn")
-        self.state = "withdrawn"
+        self.state, self.lapses_at = "withdrawn", None
         self.grow(now)
         return True
 
     def lapse(self, now: datetime) -> bool:
-        """Its end has passed; harmless for what is not on the market (False)."""
-        if not (self.is_published and self.has_ended(now)):
+        """Its end has passed, or nobody answered for it; harmless for what is not on the market (False)."""
+        is_unanswered = self.lapses_at is not None and self.lapses_at <= now
+        if not (self.is_published and (self.has_ended(now) or is_unanswered)):
             return False
-        self.state = "lapsed"
+        self.state, self.lapses_at = "lapsed", None
         self.grow(now)
         return True
 
     def settle(self, now: datetime) -> None:
         """After deals or a change moved its quantities: used up, open again, or lapsed if its end has passed meanwhile."""
         if self.is_published and self.is_full:
-            self.state = self.FULL
+            self.state, self.lapses_at = self.FULL, None
         elif self.state == self.FULL and not self.is_full:
             self.state = "lapsed" if self.has_ended(now) else "published"
         self.grow(now)
@@ -139,6 +164,9 @@ def listing_constraints(table: str, states: tuple[str, ...]) -> tuple[Any, ...]:
         one_of(table, "state", states),
         one_of(table, "rhythm", ("one_off", "recurring")),
         UniqueConstraint("organisation_id", "external_id", name=f"{table}_external_id_once"),
+        CheckConstraint("lapses_at is null or state = 'published'", name=f"{table}_asked_while_published"),
+        Index(f"{table}_to_ask", "confirmed_at", postgresql_where=text("state = 'published' and lapses_at is null")),
+        Index(f"{table}_unanswered", "lapses_at", postgresql_where=text("lapses_at is not null")),
         Index(f"{table}_mine", "organisation_id", "id"),
         Index(f"{table}_on_the_market", "id", postgresql_where=text("state = 'published'")),
         CheckConstraint("version >= 1 and terms_version between 1 and version", name=f"{table}_versions_grow"),

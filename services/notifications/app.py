@@ -17,8 +17,8 @@ from fastapi import FastAPI, Request
 from sqlalchemy import text
 
 from contracts.catalogue import Catalogue
-from contracts.envelope import EVENT_TYPES, UnknownEventTypeError
-from contracts.topics import DEALS, MATCHES, OFFERS, WANTS, dead_letters_of
+from contracts.envelope import EVENT_TYPES, INTERNAL_TYPES, UnknownEventTypeError
+from contracts.topics import DEALS, MATCHES, OFFERS, QUESTIONS, WANTS, dead_letters_of
 from kit.bus import Bus
 from kit.clock import Clock, system_clock
 from kit.consumer import ConsumerLoop
@@ -45,7 +45,7 @@ from services.notifications.watch import DATABASE_ERRORS, Watch
 NAME = "notifications"
 MIGRATIONS = MigrationSet(NAME, NAME, Path(__file__).with_name("migrations"))
 DAYS_COUNTED = timedelta(days=30)
-TOPICS = (OFFERS, WANTS, MATCHES, DEALS)
+TOPICS = (OFFERS, WANTS, MATCHES, DEALS, QUESTIONS)
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ async def _living(app: FastAPI, settings: NotificationsSettings, bus: Bus, catal
     consumer = ConsumerLoop(bus, NAME, TOPICS, Intake(pool, catalogue, clock), dead_letter_topic=dead_letters_of(NAME))
     post = Post(sessions, app.state.listings, mailer_of(settings), app.state.links, settings, clock)
     app.state.sessions, app.state.feed, app.state.watch = sessions, FeedReader(pool), watch
-    parked = keep_taking_up(bus, dead_letters_of(NAME), UnknownEventTypeError, EVENT_TYPES)
+    parked = keep_taking_up(bus, dead_letters_of(NAME), UnknownEventTypeError, EVENT_TYPES | INTERNAL_TYPES)
     forgetting = _forget_for_ever(pool, sessions, settings, clock)
     loops = [consumer.run(), watch.run(), forgetting, parked, post.run_addressing(), post.run_handing_over()]
     try:

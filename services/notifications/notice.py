@@ -65,6 +65,13 @@ class Notice(SQLModel, table=True):
         """The mark that this reader has read it. Storing it again changes nothing: the first time counts."""
         return NoticeRead(notice_id=self.id, reader=reader, read_at=now)
 
+    @property
+    def answer(self) -> public.Call | None:
+        """The one call that answers it, where it asks something."""
+        if self.kind != "listing.lapsing":
+            return None
+        return public.Call(method="POST", path=f"/v1/{self.subject_type}s/{self.subject_id}/keep")
+
     def shown(self, read_at: datetime | None) -> public.Notice:
         """As one reader sees it."""
         return public.Notice(
@@ -75,4 +82,5 @@ class Notice(SQLModel, table=True):
             matches=tuple(self.matches),
             created_at=self.created_at,
             read_at=read_at,
+            answer=self.answer,
         )

@@ -1,7 +1,8 @@
 """What follows from which event: a table, `HEARD`, and the consumer that applies it.
 
 Every event of the four public topics goes into the feed; those in the table are also heard of at once, by whom it says, and a proposed
-match is gathered besides, until all of its ranking is in. Who hears what: matching.md, sections 5 and 6.
+match is gathered besides, until all of its ranking is in. Who hears what: matching.md, sections 5 and 6. A question of listings is put to
+its holder, and to nobody else: it never comes near the feed.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from uuid import UUID
 
 from contracts.catalogue import Catalogue
 from contracts.envelope import Event, read_event
-from contracts.listings import DealAgreed, DealDeclined, DealEvent, DealFact, DealOffered, DealReleased, DealVoided
+from contracts.listings import DealAgreed, DealDeclined, DealEvent, DealFact, DealOffered, DealReleased, DealVoided, HolderAsked
 from contracts.matching import MatchProposed
 from contracts.notifications import NoticeKind, Subject
+from contracts.topics import QUESTIONS
 from kit.bus import Record, TopicPartition
 from kit.clock import Clock
 from kit.crashing import crash_point
@@ -70,6 +72,13 @@ def of_match(event: MatchProposed, catalogue: Catalogue, now: datetime) -> list[
     return [new_notice("match.proposed", holder, Subject(type="match", id=match.id), event.version, text, now)]
 
 
+def of_question(event: HolderAsked, _: Catalogue, now: datetime) -> list[Notice]:
+    """Whoever holds the listing is asked whether it still stands."""
+    question = event.data
+    subject = Subject(type=question.side, id=str(question.id))
+    return [new_notice("listing.lapsing", question.organisation_id, subject, event.version, texts.listing_lapsing(question), now)]
+
+
 HEARD: Mapping[type[Event], Hearing] = MappingProxyType(
     {
         MatchProposed: of_match,
@@ -78,13 +87,14 @@ HEARD: Mapping[type[Event], Hearing] = MappingProxyType(
         DealDeclined: of_deal("deal.declined", who_had_accepted, texts.deal_declined),
         DealVoided: of_deal("deal.voided", who_had_accepted, texts.deal_voided),
         DealReleased: of_deal("deal.released", both_sides, texts.deal_released),
+        HolderAsked: of_question,
     }
 )
 EVEN_IF_LATE: frozenset[type[Event]] = frozenset({MatchProposed})
 
 
 class Intake:
-    """Handles the records of the public topics: feed and notices in one transaction a batch."""
+    """Handles the records of the topics: feed and notices in one transaction a batch."""
 
     def __init__(self, pool: Pool, catalogue: Catalogue, clock: Clock) -> None:
         self._pool, self._catalogue, self._clock = pool, catalogue, clock
@@ -92,14 +102,18 @@ class Intake:
     async def __call__(self, partition: TopicPartition, records: Sequence[Record]) -> None:
         """Raises ValueError or UnknownEventTypeError for a record that can never be taken."""
         events = {event.id: event for event in (read_event(dict(record.headers), record.value) for record in records)}
-        entries = [entry_of(event, self._catalogue) for event in events.values()]
         async with self._pool.acquire() as connection, connection.transaction():
             now = self._clock()
-            found = await take_into_feed(connection, entries, now)
-            told = [events[entry.event_id] for entry in found.new]
-            late = [event for event in (events[entry.event_id] for entry in found.late) if type(event) in EVEN_IF_LATE]
-            await self._react(connection, told + late, now)
+            heard = list(events.values()) if partition.topic == QUESTIONS else await self._take(connection, events, now)
+            await self._react(connection, heard, now)
             crash_point("notifications.handle.before_commit")
+
+    async def _take(self, connection: Connection, events: Mapping[UUID, Event], now: datetime) -> list[Event]:
+        """Into the feed; what is to be heard of."""
+        found = await take_into_feed(connection, [entry_of(event, self._catalogue) for event in events.values()], now)
+        told = [events[entry.event_id] for entry in found.new]
+        late = [event for event in (events[entry.event_id] for entry in found.late) if type(event) in EVEN_IF_LATE]
+        return told + late
 
     async def _react(self, connection: Connection, events: Sequence[Event], now: datetime) -> None:
         proposed = [event.data for event in events if isinstance(event, MatchProposed)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts.catalogue import Catalogue
-from contracts.listings import DealFact
+from contracts.listings import DealFact, Question
 from contracts.notifications import NoticeText
 
 Side = Literal["offer", "want"]
@@ -106,6 +106,17 @@ def _found(side: Side, count: int) -> tuple[str, str]:
     if side == "offer":
         return f"{count} buscan lo que usted ofrece; el mejor:", f"{count} are looking for what you offer; the best:"
     return f"{count} ofrecen lo que usted busca; el mejor:", f"{count} offer what you are looking for; the best:"
+
+
+def listing_lapsing(question: Question) -> NoticeText:
+    """To the holder of a listing that nobody has touched for long."""
+    es = "¿Sigue en pie su oferta" if question.side == "offer" else "¿Sigue buscando"
+    en = "Is your offer still there" if question.side == "offer" else "Are you still looking for this"
+    day = question.answer_by
+    return NoticeText(
+        es=f"{es} «{question.title}»? Si no responde hasta el {day:%d/%m/%Y}, dejará de publicarse.",
+        en=f"{en}: “{question.title}”? Unless you answer by {day:%d %B %Y}, it will no longer be listed.",
+    )
 
 
 def deal_offered(deal: DealFact, catalogue: Catalogue) -> NoticeText:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
@@ -96,6 +97,14 @@ async def add_listings(session: AsyncSession, listings: Sequence[Listing]) -> No
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+async def confirm_listings(session: AsyncSession, kind: type[Kind], ids: Sequence[UUID], now: datetime) -> None:
+    """Their holder has said of these that they are as they were, so they still stand; they are locked."""
+    is_one = col(kind.id) == any_(literal(list(ids), ARRAY(Uuid)))
+    if ids:
+        statement = update(kind).where(is_one, col(kind.state) == "published").values(confirmed_at=now, lapses_at=None)
+        await session.execute(statement.execution_options(synchronize_session=False))
 
 
 async def published_after(session: AsyncSession, kind: type[Kind], after: UUID | None, limit: int) -> Sequence[Kind]:

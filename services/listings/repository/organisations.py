@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import or_
+from sqlalchemy import and_, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -71,8 +71,9 @@ async def licences_of(session: AsyncSession, organisation_id: UUID) -> list[Lice
 
 
 async def valid_licences(session: AsyncSession, organisation_id: UUID, on: date) -> list[Licence]:
-    """matching.md, section 4: valid on a date where valid_until is missing or not before it."""
-    is_valid = or_(col(Licence.valid_until).is_(None), col(Licence.valid_until) >= on)
+    """matching.md, section 4: valid on a date where valid_until is missing or not before it. What was said to have ended stays ended,
+    also where a clock is set back: nobody would be told a second time."""
+    is_valid = or_(col(Licence.valid_until).is_(None), and_(col(Licence.valid_until) >= on, col(Licence.has_ended).is_(False)))
     statement = select(Licence).where(Licence.organisation_id == organisation_id, is_valid).order_by(col(Licence.id))
     return list((await session.execute(statement)).scalars())
 

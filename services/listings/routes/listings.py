@@ -28,7 +28,8 @@ WantStates = public.WantState
 def shown(listing: Listing, rules: Rules, reader: UUID, warnings: tuple[public.Warning, ...] = ()) -> Any:
     """A listing as this reader may see it: site and external_id are its owner's only."""
     is_own = listing.organisation_id == reader
-    owner = {"site_id": listing.site_id, "external_id": listing.external_id, "warnings": warnings} if is_own else {}
+    own = {"site_id": listing.site_id, "external_id": listing.external_id, "lapses_at": listing.lapses_at, "warnings": warnings}
+    owner = own if is_own else {}
     if isinstance(listing, Offer):
         return public.Offer(**listing.shown(rules.material(listing.material)), **owner)
     assert isinstance(listing, Want)
@@ -36,7 +37,7 @@ def shown(listing: Listing, rules: Rules, reader: UUID, warnings: tuple[public.W
 
 
 def listing_routes(side: Side[Any, Any], draft: type[Value], change: type[Value], view: type[Any], states: Any) -> APIRouter:
-    """create, list, read, change, publish and withdraw."""
+    """create, list, read, change, publish, withdraw and keep."""
     path = f"/v1/{side.name}s"
     router = APIRouter(tags=[f"{side.name}s"], route_class=UnitOfWork)
 
@@ -101,6 +102,12 @@ def listing_routes(side: Side[Any, Any], draft: type[Value], change: type[Value]
     async def withdraw(id: UUID, caller: Writer, session: Session, rules: TheRules, now: Now, response: Response) -> Any:
         """Take it off the market; harmless when it is off."""
         found = await market.withdraw_listing(session, rules, side, caller.organisation_id, id, now)
+        return answer(response, found, rules, caller.organisation_id)
+
+    @router.post(f"{path}/{{id}}/keep", response_model=view, name=f"keep_{side.name}")
+    async def keep(id: UUID, caller: Writer, session: Session, rules: TheRules, now: Now, response: Response) -> Any:
+        """It is still there: the answer to a notice `listing.lapsing`. Harmless when nobody asked; changes no version."""
+        found = await market.keep_listing(session, side, caller.organisation_id, id, now)
         return answer(response, found, rules, caller.organisation_id)
 
     return router

@@ -65,6 +65,10 @@ class Table:
     def listings(self) -> tuple[Listing, Listing]:
         return self.offer, self.want
 
+    def of(self, side: UUID) -> Listing:
+        """The listing that this side holds."""
+        return self.offer if side == self.offer.organisation_id else self.want
+
 
 async def answer_match(session: AsyncSession, rules: Rules, side: UUID, answer: Answer, now: datetime) -> Deal:
     """One side's answer. Repeating one's own answer changes nothing. Raises 404 to strangers, 409 for what does not stand, 422."""
@@ -78,6 +82,7 @@ async def answer_match(session: AsyncSession, rules: Rules, side: UUID, answer: 
             await _release(session, rules, table, side, answer.reason, now)
         case "withdraw":
             await _withdraw(session, rules, table, side, now)
+    table.of(side).confirm(now)
     return table.deal
 
 

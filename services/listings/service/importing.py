@@ -61,7 +61,7 @@ class Report:
 
 @dataclass(slots=True)
 class Import:
-    """One file on its way. seen: the line on which a name was first."""
+    """One file on its way. seen: the line on which a name was first; unchanged: of the lines in hand, listings that are as they say."""
 
     session: AsyncSession
     rules: Rules
@@ -74,6 +74,7 @@ class Import:
     telling: Telling
     report: Report = field(default_factory=Report)
     seen: dict[str, int] = field(default_factory=dict)
+    unchanged: list[UUID] = field(default_factory=list)
 
     async def take(self, rows: Sequence[Row]) -> None:
         """Some lines: looked up, judged, written."""
@@ -99,6 +100,8 @@ class Import:
                 await void_acceptances(self.session, self.rules, listing, self.owner, self.now)
         await self.session.flush()
         await repository.add_listings(self.session, made)
+        await repository.confirm_listings(self.session, self.side.kind, self.unchanged, self.now)
+        self.unchanged.clear()
         await self.telling.record()
 
     def _take(self, row: Row, known: dict[str, Any], made: list[Listing], with_new_terms: list[Listing]) -> None:
@@ -159,7 +162,9 @@ class Import:
         site, is_to_publish = site_for(draft, self.sites), is_to_publish and listing.state == "draft"
         self._check_end(draft, is_to_publish)
         rewritten = None
-        if not same_draft(self.side, listing, draft.model_copy(update={"site_id": site.id})):
+        if same_draft(self.side, listing, draft.model_copy(update={"site_id": site.id})):
+            self.unchanged.append(listing.id)
+        else:
             rewritten = put_draft(self.session, self.rules, self.side, listing, self.land, site, draft, self.now)
         if rewritten is not None and rewritten.has_new_terms:
             with_new_terms.append(listing)

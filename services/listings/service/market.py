@@ -100,6 +100,13 @@ async def withdraw_listing(session: AsyncSession, rules: Rules, side: Side[Kind,
     return listing
 
 
+async def keep_listing(session: AsyncSession, side: Side[Kind, Any], owner: UUID, id: UUID, now: datetime) -> Kind:
+    """It is still there: the answer to the question that the clocks of listings ask. Raises 404, 403, and 409 off the market."""
+    listing, _ = await own_listing(session, side, owner, id)
+    listing.keep(now)
+    return listing
+
+
 async def change_listing(
     session: AsyncSession,
     rules: Rules,
@@ -121,7 +128,7 @@ async def change_listing(
 async def rewrite_listing(
     session: AsyncSession, rules: Rules, side: Side[Kind, Draft], listing: Kind, organisation: Organisation, draft: Draft, now: datetime
 ) -> bool:
-    """Puts a whole draft in the place of a locked listing's; False where nothing differs, and then nothing is touched."""
+    """Puts a whole draft in the place of a locked listing's; False where nothing differs: then its holder has only confirmed it."""
     site = site_for(draft, await sites_of(session, organisation.id))
     rewritten = put_draft(session, rules, side, listing, rules.country(organisation.country), site, draft, now)
     if rewritten is None:
@@ -147,7 +154,9 @@ def put_draft(
     """A whole draft in the place of a locked listing's, at its next version; None where nothing differs. Raises 422."""
     before, terms = listing.state, listing.terms()
     side.write(listing, draft, site, rules, land, now)
-    if not session.is_modified(listing):
+    is_changed = session.is_modified(listing)
+    listing.confirm(now)
+    if not is_changed:
         return None
     listing.settle(now)
     has_new_terms = listing.terms() != terms

@@ -46,7 +46,7 @@ class Side(Generic[Kind, Draft]):
 
     def blank(self, id: UUID, owner: UUID, now: datetime) -> Kind:
         """A listing of which nothing is written yet: table classes do not validate, so the draft may follow."""
-        fields: dict[str, Any] = {"id": id, "organisation_id": owner, "created_at": now, "updated_at": now}
+        fields: dict[str, Any] = {"id": id, "organisation_id": owner, "created_at": now, "updated_at": now, "confirmed_at": now}
         return self.kind(**fields, **{name: make() for name, make in _factories(self.kind)})
 
 

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 from contracts import listings as public
 from contracts.envelope import Event
 from contracts.routing import bucket_of_offer, buckets_of_want, partition_of
-from contracts.topics import DEALS, OFFERS, STANDING, WANTS
+from contracts.topics import DEALS, OFFERS, QUESTIONS, STANDING, WANTS
 from kit import telemetry
 from kit.ids import new_id
 from kit.outbox import Route, record, record_all
@@ -113,6 +113,20 @@ class Telling:
         """What was told since the last time."""
         events, self.events = self.events, []
         await record_all(self.session, events)
+
+
+async def ask_holder(session: AsyncSession, rules: Rules, listing: Offer | Want, lapses_at: datetime, now: datetime) -> None:
+    """Records the question whether a listing still stands, for notifications to put to its holder."""
+    organisation = await session.get_one(Organisation, listing.organisation_id)
+    question = public.Question(
+        id=listing.id,
+        side="offer" if isinstance(listing, Offer) else "want",
+        organisation_id=listing.organisation_id,
+        title=listing.title,
+        lapses_at=lapses_at,
+        answer_by=rules.country(organisation.country).today(lapses_at),
+    )
+    await record(session, _event(public.HolderAsked, str(listing.id), listing.questions, question, now), [Route(QUESTIONS)])
 
 
 async def tell_deal(

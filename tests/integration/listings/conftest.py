@@ -113,6 +113,6 @@ async def stranger(joins: Joins) -> Trader:
 
 
 @pytest.fixture
-def scheduler(sessions: Sessions, catalogue: Catalogue, clock: FakeClock) -> Scheduler:
+def scheduler(sessions: Sessions, catalogue: Catalogue, settings: ListingsSettings, clock: FakeClock) -> Scheduler:
     """The clocks of listings; they go when the test says `catch_up`."""
-    return Scheduler(sessions, Rules(catalogue), clock)
+    return Scheduler(sessions, Rules(catalogue), settings, clock)

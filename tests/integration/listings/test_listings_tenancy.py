@@ -44,6 +44,7 @@ ROUTES: dict[tuple[str, str], str] = {
         ("PATCH", "/v1/{side}/{{id}}", "listings:write"),
         ("POST", "/v1/{side}/{{id}}/publish", "listings:write"),
         ("POST", "/v1/{side}/{{id}}/withdraw", "listings:write"),
+        ("POST", "/v1/{side}/{{id}}/keep", "listings:write"),
         ("POST", "/v1/{side}/import", "listings:write"),
         ("GET", "/v1/{side}/import/template", OPEN),
         ("GET", "/v1/{side}/export", "listings:read"),

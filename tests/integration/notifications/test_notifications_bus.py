@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -12,7 +14,7 @@ import pytest
 
 from contracts.envelope import Event
 from contracts.listings import DealOffered, OfferChanged
-from contracts.topics import DEALS, MATCHES, OFFERS, TOPICS, dead_letters_of
+from contracts.topics import DEALS, MATCHES, OFFERS, QUESTIONS, TOPICS, dead_letters_of
 from kit.bus import Message, Topic
 from kit.bus_postgres import MIGRATIONS as BUS_MIGRATIONS
 from kit.bus_postgres import PostgresBus, ensure_topics
@@ -21,7 +23,7 @@ from kit.migrations import OWNER, migrate
 from services.notifications.app import create_app
 from services.notifications.settings import NotificationsSettings
 from tests.integration.notifications.doubles import TOKEN, Member, People, StoppedClock, as_role
-from tests.unit.notifications.facts import HOLDER, SEEKER, deal_event, match_event, offer_event, small_catalogue
+from tests.unit.notifications.facts import HOLDER, SEEKER, deal_event, match_event, offer_event, question_event, small_catalogue
 
 
 def message_of(topic: str, event: Event) -> Message:
@@ -57,6 +59,31 @@ async def feed_of(part: httpx.AsyncClient, count: int) -> list[Any]:
         assert page["entries"], f"only {len(entries)} of {count} events came"
         entries += page["entries"]
     return [entry["event"] for entry in entries]
+
+
+async def test_a_question_reaches_its_holder_once_and_never_the_feed(bus: PostgresBus, part: httpx.AsyncClient) -> None:
+    """Asked again of the same listing, it is another question; delivered again, it is not."""
+    first, after = question_event(), offer_event()
+    second = question_event(version=2, listing_id=UUID(first.subject))
+    again = [message_of(QUESTIONS, event) for event in (first, second, first, second)]
+
+    await bus.publish([*again, message_of(OFFERS, after)])
+    assert [event["id"] for event in await feed_of(part, 1)] == [str(after.id)]
+    notices = await notices_of(Member(part, HOLDER), 2)
+
+    assert [(one["kind"], one["subject"]) for one in notices] == [("listing.lapsing", {"type": "offer", "id": first.subject})] * 2
+    assert notices[0]["answer"] == {"method": "POST", "path": f"/v1/offers/{first.subject}/keep"}
+    assert (await Member(part, SEEKER).get("/v1/notices"))["items"] == []
+
+
+async def notices_of(member: Member, count: int) -> list[Any]:
+    """Waits for so many notices."""
+    async with asyncio.timeout(10):
+        while True:
+            found: list[Any] = (await member.get("/v1/notices"))["items"]
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.02)
 
 
 async def test_what_is_published_comes_into_the_feed_and_to_people(bus: PostgresBus, part: httpx.AsyncClient) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from contracts.catalogue import Catalogue
 from contracts.envelope import Event
-from contracts.listings import DealFact, OfferFact, OfferPublished, WantFact, WantPublished
+from contracts.listings import DealFact, HolderAsked, OfferFact, OfferPublished, Question, WantFact, WantPublished
 from contracts.matching import Cause, MatchFact, MatchProposed, match_id
 from kit.bus import Record
 from kit.ids import new_id
@@ -155,6 +155,13 @@ def deal_event(kind: type[Event], *, version: int = 1, deal_id: UUID | None = No
         "had_accepted": (),
     }
     return _event(kind, DealFact.model_validate(fact | changes), version)
+
+
+def question_event(side: Literal["offer", "want"] = "offer", *, version: int = 1, listing_id: UUID | None = None) -> Event:
+    """version: how often it was asked."""
+    ends = NOW + timedelta(days=14)
+    question = {"id": listing_id or new_id(), "side": side, "organisation_id": HOLDER, "title": "Retazos de algodón", "lapses_at": ends}
+    return _event(HolderAsked, Question.model_validate(question | {"answer_by": ends.date()}), version)
 
 
 def _event(kind: type[Event], fact: Any, version: int) -> Event:

@@ -7,7 +7,7 @@ import pytest
 from contracts.listings import DealAgreed, DealDeclined, DealFact, DealOffered, DealReleased, DealVoided
 from services.notifications import texts
 from services.notifications.texts import Pair
-from tests.unit.notifications.facts import COTTON, PET, deal_event, small_catalogue
+from tests.unit.notifications.facts import COTTON, PET, deal_event, question_event, small_catalogue
 
 CATALOGUE = small_catalogue()
 PAIR = Pair(COTTON, 1500.4, 12.3, 0.83)
@@ -22,6 +22,15 @@ def test_a_match_says_how_much_of_what_how_far_and_how_well() -> None:
 
     assert plain(said.es) == "Alguien busca lo que usted ofrece: hasta 1 500 kg de retazos de algodón, a 12 km (83 %)."
     assert plain(said.en) == "Somebody is looking for what you offer: up to 1,500 kg of cotton offcuts, 12 km away (83%)."
+
+
+def test_a_question_names_the_listing_and_the_last_day_to_answer() -> None:
+    said = texts.listing_lapsing(question_event().data)
+
+    assert said.es == "¿Sigue en pie su oferta «Retazos de algodón»? Si no responde hasta el 08/12/2026, dejará de publicarse."
+    assert said.en == "Is your offer still there: “Retazos de algodón”? Unless you answer by 08 December 2026, it will no longer be listed."
+    assert texts.listing_lapsing(question_event("want").data).es.startswith("¿Sigue buscando «Retazos de algodón»?")
+    assert texts.listing_lapsing(question_event("want").data).en.startswith("Are you still looking for this: “Retazos de algodón”?")
 
 
 def test_the_seeker_is_told_of_an_offer() -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
 
 from contracts.envelope import EVENT_TYPES, Event
-from contracts.listings import DealAgreed, DealDeclined, DealOffered, DealReleased, DealVoided
+from contracts.listings import DealAgreed, DealDeclined, DealOffered, DealReleased, DealVoided, HolderAsked
 from contracts.matching import Cause, MatchLapsed, MatchProposed
 from kit.ids import new_id
 from services.notifications.reactions import EVEN_IF_LATE, HEARD
 from services.notifications.repository.notices import Gathered
 from services.notifications.service.notices import listing_notice
 from services.notifications.texts import Pair
-from tests.unit.notifications.facts import COTTON, HOLDER, NOW, SEEKER, deal_event, match_event, match_fact, small_catalogue
+from tests.unit.notifications.facts import COTTON, HOLDER, NOW, SEEKER, deal_event, match_event, match_fact, question_event, small_catalogue
 
 CATALOGUE = small_catalogue()
 DEALS: list[tuple[type[Event], dict[str, Any], str, list[UUID]]] = [
@@ -74,6 +74,19 @@ def test_nobody_hears_of_what_lapses_nor_of_a_listing() -> None:
 
     assert MatchLapsed in silent
     assert all(kind.SOURCE == "/listings" for kind in silent - {MatchLapsed})
+
+
+@pytest.mark.parametrize("side", ["offer", "want"])
+def test_the_holder_of_a_stale_listing_is_asked_and_told_how_to_answer(side: Literal["offer", "want"]) -> None:
+    event = question_event(side, version=3)
+
+    (notice,) = HEARD[HolderAsked](event, CATALOGUE, NOW)
+
+    assert (notice.kind, notice.organisation_id, notice.version) == ("listing.lapsing", HOLDER, 3)
+    assert (notice.subject_type, notice.subject_id) == (side, event.subject)
+    answer = notice.shown(None).answer
+    assert answer is not None
+    assert (answer.method, answer.path) == ("POST", f"/v1/{side}s/{event.subject}/keep")
 
 
 def test_only_a_telling_counts_when_it_comes_late() -> None:
