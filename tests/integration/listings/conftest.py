@@ -50,7 +50,7 @@ async def dsn(postgres_server: str, market: asyncpg.Connection) -> str:
     """An empty market, as the part's own role. Emptying takes a tenth of the time of a new database."""
     name = await market.fetchval("select current_database()")
     await market.execute(f"truncate {', '.join(f'listings.{table}' for table in TABLES)} restart identity")
-    await market.execute("alter role listings password 'listings'")  # another suite may have set it to its own
+    await market.execute("alter role listings password 'listings' connection limit -1")  # whatever another test has made of it
     return as_role(urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}")), "listings")
 
 

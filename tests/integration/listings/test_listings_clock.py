@@ -352,24 +352,17 @@ async def test_a_lapse_outwaits_a_rush_on_its_listing(
 
 
 async def test_the_clocks_wait_for_a_database_that_is_away(
-    sessions: Sessions,
-    postgres_server: str,
-    market: asyncpg.Connection,
-    scheduler: Scheduler,
-    clock: FakeClock,
-    holder: Trader,
+    sessions: Sessions, market: asyncpg.Connection, scheduler: Scheduler, clock: FakeClock, holder: Trader
 ) -> None:
-    offer, name = await holder.offer(available_until=at(hours=1)), await market.fetchval("select current_database()")
-    admin = await asyncpg.connect(postgres_server)
+    offer = await holder.offer(available_until=at(hours=1))
     async with running(scheduler.run()):
         with capture_logs() as logs:
-            await admin.execute(f'alter database "{name}" allow_connections false')
-            await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'listings'")
+            await market.execute("alter role listings connection limit 0")
+            await market.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'listings'")
             clock.move(hours=1)
             await until(lambda: _is_said(logs, "the clocks wait for the database"), "it is noticed")
         assert await market.fetchval("select state from listings.offers") == "published"
-        await admin.execute(f'alter database "{name}" allow_connections true')
-        await admin.close()
+        await market.execute("alter role listings connection limit -1")
         await until(lambda: _is_lapsed(holder, offer), "it lapses when the database is back")
     assert await types_told(sessions) == ["offer.published", "offer.lapsed"]
 
