@@ -71,7 +71,7 @@ class Scheduler:
 
     def __init__(self, sessions: Sessions, rules: Rules, settings: ListingsSettings, clock: Clock) -> None:
         self.sessions, self.rules, self.settings, self.clock = sessions, rules, settings, clock
-        self._aside: dict[UUID, Aside] = {}
+        self._aside: dict[str, Aside] = {}
         self._doing: dict[str, Doing] = {
             "waste": self._waste,
             "offer": lambda session, id, now: self._lapse(session, OFFERS, id, now),
@@ -121,7 +121,7 @@ class Scheduler:
 
     async def _do(self, one: Due) -> bool:
         """Whether something was done: not what fails, and not what was done by somebody else or, the clock being set back, is not due."""
-        before = self._aside.pop(one.id, None)
+        before = self._aside.pop(one.key, None)
         attempts = before.attempts if before else 0
         try:
             is_done = await self._done(one, min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**attempts))
@@ -162,7 +162,7 @@ class Scheduler:
             )
 
     def _pause(self, one: Due, attempts: int, seconds: float) -> None:
-        self._aside[one.id] = Aside(one, attempts, asyncio.get_running_loop().time() + seconds)
+        self._aside[one.key] = Aside(one, attempts, asyncio.get_running_loop().time() + seconds)
 
     async def _prune(self) -> None:
         async with self.sessions.begin() as session:

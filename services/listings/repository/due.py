@@ -14,28 +14,38 @@ from sqlalchemy.ext.asyncio import AsyncSession
 # it before it lapses. Nobody is asked about what has ended.
 _DUE = text("""
     (select 1 as rank, 'waste' as kind, id, fresh_until as at from offers
-        where state = 'published' and fresh_until <= :now and id <> all(:aside) order by at, id limit :most)
+        where state = 'published' and fresh_until <= :now
+            and 'waste ' || id <> all(:aside) order by at, id limit :most)
     union all
     (select 2, 'offer', id, available_until as at from offers
-        where state = 'published' and available_until <= :now and id <> all(:aside) order by at, id limit :most)
+        where state = 'published' and available_until <= :now
+            and 'offer ' || id <> all(:aside) order by at, id limit :most)
     union all
     (select 2, 'want', id, needed_until as at from wants
-        where state = 'published' and needed_until <= :now and id <> all(:aside) order by at, id limit :most)
+        where state = 'published' and needed_until <= :now
+            and 'want ' || id <> all(:aside) order by at, id limit :most)
     union all
-    (select 2, 'offer', id, lapses_at as at from offers where lapses_at <= :now and id <> all(:aside) order by at, id limit :most)
+    (select 2, 'offer', id, lapses_at as at from offers
+        where lapses_at <= :now
+            and 'offer ' || id <> all(:aside) order by at, id limit :most)
     union all
-    (select 2, 'want', id, lapses_at as at from wants where lapses_at <= :now and id <> all(:aside) order by at, id limit :most)
+    (select 2, 'want', id, lapses_at as at from wants
+        where lapses_at <= :now
+            and 'want ' || id <> all(:aside) order by at, id limit :most)
     union all
     (select 3, 'licence', id, ends_at as at from licences
-        where not has_ended and ends_at <= :now and id <> all(:aside) order by at, id limit :most)
+        where not has_ended and ends_at <= :now
+            and 'licence ' || id <> all(:aside) order by at, id limit :most)
     union all
     (select 4, 'ask about offer', id, confirmed_at + :stale_after as at from offers
         where state = 'published' and lapses_at is null and confirmed_at <= :untouched_since
-            and (available_until is null or available_until > :now) and id <> all(:aside) order by confirmed_at, id limit :most)
+            and (available_until is null or available_until > :now)
+            and 'ask about offer ' || id <> all(:aside) order by confirmed_at, id limit :most)
     union all
     (select 4, 'ask about want', id, confirmed_at + :stale_after as at from wants
         where state = 'published' and lapses_at is null and confirmed_at <= :untouched_since
-            and (needed_until is null or needed_until > :now) and id <> all(:aside) order by confirmed_at, id limit :most)
+            and (needed_until is null or needed_until > :now)
+            and 'ask about want ' || id <> all(:aside) order by confirmed_at, id limit :most)
     order by at, rank, id limit :most
 """)
 
@@ -52,9 +62,14 @@ class Due:
     id: UUID
     at: datetime
 
+    @property
+    def key(self) -> str:
+        """One listing may be due in several ways."""
+        return f"{self.kind} {self.id}"
 
-async def due(session: AsyncSession, now: datetime, stale_after: timedelta, aside: Sequence[UUID], most: int) -> list[Due]:
-    """What is due by now, the longest due first, without what is set aside."""
+
+async def due(session: AsyncSession, now: datetime, stale_after: timedelta, aside: Sequence[str], most: int) -> list[Due]:
+    """What is due by now, the longest due first, without what is set aside (by its key)."""
     moments = {"now": now, "stale_after": stale_after, "untouched_since": now - stale_after}
     rows = await session.execute(_DUE, moments | {"aside": list(aside), "most": most})
     return [Due(row.kind, row.id, row.at) for row in rows]
