@@ -68,6 +68,7 @@ def create_part(
     """An app with the shared edge. The lifespan puts what its routes need (such as `sessions`) into `app.state`."""
     app = FastAPI(title=f"Ayni {name}", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=OF_APPS)
     app.state.part, app.state.internal_token, app.state.clock = name, internal_token, clock
+    app.state.routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     for router in routers:
         app.include_router(router)
     app.add_middleware(BodyGuard, form_paths=form_paths)
@@ -127,11 +128,20 @@ async def _on_problem(_: Request, problem: Exception) -> Response:
     return answer(problem)
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     slug = {404: "not-found", 405: "method-not-allowed", 400: "bad-request"}.get(error.status_code, "http")
     detail = {404: "there is no such path", 405: "this path does not take that method"}.get(error.status_code, error.detail)
-    return render(error.status_code, slug, "", detail, headers=error.headers)
+    headers = {name.title(): value for name, value in (error.headers or {}).items()}
+    if error.status_code == 405 and (methods := _methods_of(request)):
+        headers["Allow"] = ", ".join(methods)
+    return render(error.status_code, slug, "", detail, headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """All that a path takes (RFC 9110, section 15.5.6); FastAPI names those of the first route of that path only."""
+    routes: list[APIRoute] = getattr(request.app.state, "routes", [])
+    return sorted({method for route in routes if route.path_regex.match(request.scope["path"]) for method in route.methods or ()})
 
 
 async def _on_invalid(_: Request, error: Exception) -> Response:

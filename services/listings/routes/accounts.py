@@ -61,7 +61,9 @@ async def renew(renewal: Renewal, sessions: TheSessions, tokens: TheTokens, now:
 
 
 @router.delete("/v1/sessions/current", status_code=204)
-async def sign_out(caller: Person, session: Session, now: Now, session_id: Annotated[UUID | None, Header(alias=SESSION_ID)] = None) -> None:
+async def sign_out(
+    caller: Person, session: Session, now: Now, session_id: Annotated[UUID | None, Header(alias=SESSION_ID, include_in_schema=False)] = None
+) -> None:
     """Sign out on this device."""
     if session_id is not None:
         await accounts.sign_out(session, session_id, now)

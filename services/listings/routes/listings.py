@@ -38,7 +38,7 @@ def shown(listing: Listing, rules: Rules, reader: UUID, warnings: tuple[public.W
 
 def listing_routes(side: Side[Any, Any], draft: type[Value], change: type[Value], view: type[Any], states: Any) -> APIRouter:
     """create, list, read, change, publish, withdraw and keep."""
-    path = f"/v1/{side.name}s"
+    path = f"/v1/{side.name}s"  # an id is spelt as one (`:uuid`), so that `/import` and `/export` beside it are never taken for a listing
     router = APIRouter(tags=[f"{side.name}s"], route_class=UnitOfWork)
 
     def answer(response: Response, listing: Listing, rules: Rules, reader: UUID, warnings: tuple[public.Warning, ...] = ()) -> Any:
@@ -71,13 +71,13 @@ def listing_routes(side: Side[Any, Any], draft: type[Value], change: type[Value]
         following = cursor(side.name, str(found[limit - 1].id)) if len(found) > limit else None
         return Page(items=[shown(one, rules, caller.organisation_id) for one in found[:limit]], next=following)
 
-    @router.get(f"{path}/{{id}}", response_model=view, name=f"read_{side.name}")
+    @router.get(f"{path}/{{id:uuid}}", response_model=view, name=f"read_{side.name}")
     async def read(id: UUID, caller: Reader, session: Session, rules: TheRules, response: Response) -> Any:
         """One listing: mine, or a published one. The ETag is its version."""
         found = await market.seen_listing(session, side, caller.organisation_id, id)
         return answer(response, found, rules, caller.organisation_id)
 
-    @router.patch(f"{path}/{{id}}", response_model=view, name=f"change_{side.name}")
+    @router.patch(f"{path}/{{id:uuid}}", response_model=view, name=f"change_{side.name}")
     async def change_it(
         id: UUID,
         body: change,  # type: ignore[valid-type]
@@ -92,19 +92,19 @@ def listing_routes(side: Side[Any, Any], draft: type[Value], change: type[Value]
         changed = await market.change_listing(session, rules, side, caller.organisation_id, id, if_match, body, now)
         return answer(response, changed[0], rules, caller.organisation_id, changed[1])
 
-    @router.post(f"{path}/{{id}}/publish", response_model=view, name=f"publish_{side.name}")
+    @router.post(f"{path}/{{id:uuid}}/publish", response_model=view, name=f"publish_{side.name}")
     async def publish(id: UUID, caller: Writer, session: Session, rules: TheRules, now: Now, response: Response) -> Any:
         """Put it on the market; harmless when it is there."""
         found = await market.publish_listing(session, rules, side, caller.organisation_id, id, now)
         return answer(response, found, rules, caller.organisation_id)
 
-    @router.post(f"{path}/{{id}}/withdraw", response_model=view, name=f"withdraw_{side.name}")
+    @router.post(f"{path}/{{id:uuid}}/withdraw", response_model=view, name=f"withdraw_{side.name}")
     async def withdraw(id: UUID, caller: Writer, session: Session, rules: TheRules, now: Now, response: Response) -> Any:
         """Take it off the market; harmless when it is off."""
         found = await market.withdraw_listing(session, rules, side, caller.organisation_id, id, now)
         return answer(response, found, rules, caller.organisation_id)
 
-    @router.post(f"{path}/{{id}}/keep", response_model=view, name=f"keep_{side.name}")
+    @router.post(f"{path}/{{id:uuid}}/keep", response_model=view, name=f"keep_{side.name}")
     async def keep(id: UUID, caller: Writer, session: Session, rules: TheRules, now: Now, response: Response) -> Any:
         """It is still there: the answer to a notice `listing.lapsing`. Harmless when nobody asked; changes no version."""
         found = await market.keep_listing(session, side, caller.organisation_id, id, now)

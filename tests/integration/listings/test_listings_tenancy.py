@@ -107,7 +107,11 @@ def paths(path: str, belongings: Belongings) -> list[tuple[str, bool]]:
 
 def test_every_route_is_in_the_table() -> None:
     found = {
-        (method, route.path) for router in ROUTERS for route in router.routes if isinstance(route, APIRoute) for method in route.methods
+        (method, route.path_format)
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
     }
     assert found == ROUTES.keys() | INSIDE
 
