@@ -38,6 +38,7 @@ from services.matching.peers import Peers
 from services.matching.reactions import StandingHandler
 from services.matching.routes import internal, router
 from services.matching.settings import MatchingSettings
+from services.matching.vigil import Vigil
 
 log = structlog.get_logger()
 NAME = "matching"
@@ -67,10 +68,11 @@ def create_app(
         consumer = ConsumerLoop(bus, NAME, [STANDING], handler, listener=ownership, dead_letter_topic=dead_letters_of(NAME))
         app.state.pool = pool
         app.state.finder = Finder(pool, ownership.rulebook, calls)
-        app.state.desk = Desk(ownership, calls, Peers(part_at, token), settings)
+        peers = Peers(part_at, token)
+        app.state.desk, vigil = Desk(ownership, calls, peers, settings), Vigil(ownership, peers, settings)
         try:
             parked = keep_taking_up(bus, dead_letters_of(NAME), UnknownEventTypeError, EVENT_TYPES)
-            async with running(Relay(pool, bus, NAME).run(), consumer.run(), parked, _forget_for_ever(pool)):
+            async with running(Relay(pool, bus, NAME).run(), consumer.run(), parked, vigil.run(), _forget_for_ever(pool)):
                 yield
         finally:
             await pool.close()

@@ -15,27 +15,29 @@ from kit import telemetry
 from kit.forwarding import Part, PartRequest
 from kit.idempotency import HEADER
 from kit.identity import CORRELATION, INTERNAL, Caller
-from kit.problems import Relayed
+from kit.problems import Relayed, Unavailable
 from kit.tracing import carrying
 
 JSON = "application/json"
 DEADLINE_SECONDS = 10.0
+PROBLEM = {"type", "title", "status", "detail"}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked of another process. body: sent as JSON."""
+    """What is asked of another process. caller: None where it is asked for ourselves. body: sent as JSON."""
 
     method: str
     path: str
-    caller: Caller
+    caller: Caller | None
     query: str = ""
     body: dict[str, Any] | None = None
     idempotency_key: str | None = None
     deadline_seconds: float = DEADLINE_SECONDS
 
     def request(self, internal_token: str) -> PartRequest:
-        headers = self.caller.headers() | {INTERNAL: internal_token, CORRELATION: telemetry.correlation_id.get() or ""} | carrying()
+        headers = {INTERNAL: internal_token, CORRELATION: telemetry.correlation_id.get() or ""} | carrying()
+        headers |= self.caller.headers() if self.caller is not None else {}
         headers |= {"content-type": JSON} if self.body is not None else {}
         headers |= {HEADER: self.idempotency_key} if self.idempotency_key else {}
         content = b"" if self.body is None else json.dumps(self.body).encode()
@@ -43,14 +45,26 @@ class Call:
         return PartRequest(self.method, self.path, self.query.encode(), lines, content, self.deadline_seconds)
 
 
-async def answer_of(part: Part, call: Call, internal_token: str) -> Any:
-    """What the part answers. Raises what it raises, and Unavailable where it does not answer."""
+async def answer_of(part: Part, call: Call, internal_token: str, mark: str = "") -> Any:
+    """What the part answers. mark: a header that an answer must have, to be of whom we asked. Raises what the part raises, and Unavailable
+    where it does not answer, or somebody else does."""
     answer = await part.call(call.request(internal_token))
-    found = json.loads(await answer.read())
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
+    found = _read(await answer.read())
+    if (mark and mark not in headers) or found is None or (answer.status >= 400 and not found.keys() >= PROBLEM):
+        raise Unavailable("what answers there is not what was asked for; try again in a moment")
     if answer.status >= 400:
-        kept = {name.decode(): value.decode() for name, value in answer.headers if name.lower() == b"retry-after"}
-        raise Relayed(found, kept)
+        raise Relayed(found, {name: value for name, value in headers.items() if name == "retry-after"})
     return found
+
+
+def _read(body: bytes) -> dict[str, Any] | None:
+    """An object; None for anything else."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ process that cannot tell whether its own commit came through is a former owner t
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -32,12 +33,16 @@ IS_MINE = "select epoch = $2 and address = $3 from partition_owner where partiti
 
 
 class Ownership:
-    """The partitions of this process, and their markets. A listener of the bus: told of what it is given, and of what is taken."""
+    """The partitions of this process, and their markets. A listener of the bus: told of what it is given, and of what is taken.
+
+    given: what the bus says is ours; turns: whoever changes a partition's market, or replaces it, has its turn."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], rulebook: Rulebook, address: str) -> None:
         self.pool, self.rulebook, self.address = pool, rulebook, address
         self.epochs: dict[int, int] = {}
         self.markets: dict[int, Market] = {}
+        self.given: set[int] = set()
+        self.turns: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._resting: dict[int, Market] = {}
         self.owners = Owners(pool)
         self.has_changed = asyncio.Condition()
@@ -46,20 +51,32 @@ class Ownership:
         """Owns them all. A market with materials of a newer catalogue is left alone: its records wait, those of other partitions do not."""
         for number in sorted(one.partition for one in partitions):
             try:
-                await self.take(number)
+                async with self.turns[number]:
+                    await self.take(number)
             except NewerCatalogueError as error:
                 log.warning("a partition waits for an upgrade", partition=number, cause=str(error))
+            self.given.add(number)
 
     async def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         """Its market stays in memory: if the row still has our epoch when the partition comes back, nobody has written since."""
         for number in (one.partition for one in partitions):
+            self.given.discard(number)
             market = self.markets.pop(number, None)
             if market is not None:
                 self._resting[number] = market
         await self.wake()
 
+    async def retake(self, partition: int) -> None:
+        """Takes a partition anew that the bus gave us and the table has no longer as ours; between two batches."""
+        async with self.turns[partition]:
+            if partition in self.given:
+                self.spoil(partition)
+                await self.take(partition)
+            if partition not in self.given:
+                self.markets.pop(partition, None)  # it was revoked meanwhile
+
     async def take(self, partition: int) -> Market:
-        """Owns the partition and its market, whoever had it before."""
+        """Owns the partition and its market, whoever had it before. Whoever calls this has the partition's turn."""
         resting = self._resting.pop(partition, None)
         if resting is None or not await self._is_still_mine(partition):
             self.epochs[partition] = await raise_epoch(self.pool, partition, self.address)

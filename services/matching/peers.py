@@ -23,6 +23,7 @@ from services.matching.calls import Call, answer_of
 
 Key = tuple[float, float, str]  # the score rounded to ten decimals, negated; the distance rounded to six; the counterpart's id
 CURSOR = "matches"
+OWNER = "x-ayni-owner"  # on every answer of one process of matching to another: an address in the table may be somebody else's by now
 
 
 class NotTheOwner(Problem):
@@ -73,6 +74,14 @@ class Peers:
     part_at: Callable[[str], Part] | None
     internal_token: str
 
+    async def is_owner(self, address: str, partition: int, seconds: float) -> bool:
+        """Whether the process at this address answers for the partition."""
+        try:
+            await self._answer(address, Call("GET", f"/internal/partitions/{partition}", None, deadline_seconds=seconds))
+        except (NotTheOwner, OwnerAway, Relayed):
+            return False
+        return True
+
     async def page(self, address: str, partition: int, query: ListQuery, caller: Caller, seconds: float) -> list[Listed]:
         """A part of a list. Raises NotTheOwner, OwnerAway, and what the owner raises."""
         call = Call("GET", f"/internal/partitions/{partition}/matches", caller, query.encoded(), deadline_seconds=seconds)
@@ -94,7 +103,7 @@ class Peers:
         if self.part_at is None:
             raise OwnerAway(address)
         try:
-            return await answer_of(self.part_at(address), call, self.internal_token)
+            return await answer_of(self.part_at(address), call, self.internal_token, OWNER)
         except Unavailable as away:
             raise OwnerAway(address) from away
         except Relayed as found:

@@ -113,6 +113,11 @@ class StandingHandler:
             raise NewerCatalogueError(f"{events[len(readable)].TYPE} {events[len(readable)].id} rests on a newer catalogue")
 
     async def _take(self, partition: int, events: list[Event]) -> None:
+        async with self.ownership.turns[partition]:
+            await self._take_batch(partition, events)
+        await self.ownership.wake()
+
+    async def _take_batch(self, partition: int, events: list[Event]) -> None:
         market = await self.ownership.market(partition)
         market.begin_batch()
         is_whole = False
@@ -127,7 +132,6 @@ class StandingHandler:
             else:
                 market.undo()
             raise
-        await self.ownership.wake()
 
     async def _handle(self, connection: repository.Connection, market: Market, events: list[Event]) -> None:
         partition = market.partition

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Request
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi.routing import APIRoute
 
 from contracts.matching import Match, MatchState
 from kit.identity import INTERNAL_ONLY, Caller, needs
 from kit.pagination import After, Limit, Page, cursor, read_cursor
-from kit.problems import FieldError, Unprocessable, refused
+from kit.problems import FieldError, Problem, Unprocessable, refused
 from services.matching.answers import found_match, read_pair
 from services.matching.asking import Desk
 from services.matching.listing import Finder
-from services.matching.peers import CURSOR, Key, ListedPage, ListQuery
+from services.matching.peers import CURSOR, OWNER, Key, ListedPage, ListQuery
 from services.matching.schemas import Acceptance, Refusal
 
 router = APIRouter(tags=["matches"])
-internal = APIRouter(prefix="/internal/partitions/{partition}", include_in_schema=False, dependencies=[INTERNAL_ONLY])
+
+
+class OwnersRoute(APIRoute):
+    """A route by which owners ask each other: whatever it answers is marked as ours."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def marked(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except Problem as problem:
+                problem.headers[OWNER] = "1"
+                raise
+            response.headers[OWNER] = "1"
+            return response
+
+        return marked
+
+
+internal = APIRouter(
+    prefix="/internal/partitions/{partition}", include_in_schema=False, dependencies=[INTERNAL_ONLY], route_class=OwnersRoute
+)
 Reader = Annotated[Caller, Depends(needs("matches:read"))]
 Answerer = Annotated[Caller, Depends(needs("matches:write"))]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
@@ -134,6 +158,13 @@ async def release(
 async def withdraw_answer(match_id: str, desk: TheDesk, finder: TheFinder, caller: Answerer) -> Match:
     """Take my answer back: nothing is answered then."""
     return await _answer(desk, finder, match_id, "withdraw", None, caller, None)
+
+
+@internal.get("")
+async def ownership_of_partition(partition: int, desk: TheDesk) -> dict[str, int]:
+    """That this process answers for the partition: 421 where it does not."""
+    market = await desk.market_here(partition)
+    return {"partition": market.partition, "listings": len(market.facts)}
 
 
 @internal.get("/matches")

@@ -39,9 +39,13 @@ class Process:
     stack: AsyncExitStack
 
     @property
-    def ownership(self) -> Ownership:
+    def desk(self) -> Desk:
         desk: Desk = self.app.state.desk
-        return desk.ownership
+        return desk
+
+    @property
+    def ownership(self) -> Ownership:
+        return self.desk.ownership
 
     def member(self, organisation_id: UUID) -> Member:
         return Member(self.http, organisation_id)
@@ -87,6 +91,12 @@ class Market:
 
         await until(has_partitions, f"{address} owns something")
         return process
+
+    async def stranger(self) -> str:
+        """The address of a part that is not matching."""
+        listener = self.stack.enter_context(bind(0))
+        await self.stack.enter_async_context(served(Placed("listings", self.listings.app()), listener, Patience(SECONDS_TO_STOP)))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     async def shared(self, *processes: Process) -> None:
         """Waits until they have all partitions, each an equal part."""

@@ -11,6 +11,8 @@ from uuid import UUID
 from contracts.topics import STANDING
 from kit.bus import TopicPartition
 from kit.identity import ALL_SCOPES, INTERNAL, Caller
+from services.matching.owners import Owner as Row
+from services.matching.vigil import Vigil
 from tests.integration.matching.neighbours import TOKEN, side_of
 from tests.integration.matching.processes import Market, Process
 from tests.unit.matching.trading import CATALOGUE, HOLDER, SEEKER, STEEL, deal_event, event_of, offer, some_history, want
@@ -177,3 +179,48 @@ async def test_an_answer_given_elsewhere_is_known_to_a_successor_before_its_even
     await market.standing.publish(deal_event(market.listings.deals[offered.id, wanted.id]))
     await market.standing.handled()
     assert (await elsewhere.member(HOLDER).get(path))["state"] == "declined"
+
+
+async def test_a_partition_that_nobody_answers_for_is_taken_anew_by_whom_the_bus_gave_it_to(market: Market) -> None:
+    """A former owner took it up once more before it was told that it is no longer its own: the table names it, and it refuses."""
+    first, second = await market.process(doubts_owner_seconds=0.5), await market.process(doubts_owner_seconds=0.5)
+    await market.shared(first, second)
+    offered, wanted = offer(), want()
+    await market.publish(event_of(offered), event_of(wanted))
+    await market.standing.handled()
+    owner = owner_of(TEXTILE, first, second)
+    former = other_than(owner, first, second)
+    epoch = owner.ownership.epochs[TEXTILE]
+    await former.ownership.assigned(IN_TEXTILE)
+    await former.ownership.revoked(IN_TEXTILE)
+    for process in (former, owner):
+        assert [item["want_id"] for item in await process.member(HOLDER).pages(offer=offered.id)] == [str(wanted.id)]
+    assert owner.ownership.epochs[TEXTILE] == epoch + 2
+
+
+async def test_a_process_that_the_bus_has_forgotten_to_tell_takes_nothing_from_an_owner_that_answers(market: Market) -> None:
+    first, second = await market.process(doubts_owner_seconds=0.01), await market.process(doubts_owner_seconds=0.01)
+    await market.shared(first, second)
+    owner = owner_of(TEXTILE, first, second)
+    forgotten = other_than(owner, first, second)
+    epoch = owner.ownership.epochs[TEXTILE]
+    forgotten.ownership.given.add(TEXTILE)
+    vigil = Vigil(forgotten.ownership, forgotten.desk.peers, forgotten.desk.settings)
+    for _ in range(3):
+        await vigil.look()
+    assert (await owner.ownership.owners.of(TEXTILE)) == Row(epoch, owner.address, is_ready=True)
+    assert TEXTILE not in forgotten.ownership.markets
+
+
+async def test_an_address_that_is_somebody_elses_by_now_is_taken_for_an_owner_that_is_away(market: Market) -> None:
+    """After a restart the table may name an address at which another part answers, with problems and objects of its own."""
+    process, stranger = await market.process(waits_for_owner_seconds=0.3), await market.stranger()
+    offered = offer()
+    await market.publish(event_of(offered), event_of(want()))
+    await market.standing.handled()
+    statement = "update partition_owner set address = $1, epoch = epoch + 1 where partition = $2"
+    await market.standing.pool.execute(statement, stranger, TEXTILE)
+    process.ownership.owners.forget()
+    for path in ("/v1/matches", f"/v1/matches/{offered.id}.{offered.id}"):
+        answer = await process.member(HOLDER).call("GET", path, **({} if path.endswith(str(offered.id)) else {"offer": offered.id}))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
