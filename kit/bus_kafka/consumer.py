@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, errors
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.structs import OffsetAndMetadata
 from prometheus_client import Counter
 
 from kit.bus import CommitFailedError, Listener, Record, TopicPartition
@@ -29,10 +30,12 @@ REBALANCES = Counter("ayni_kafka_rebalances_total", "Times a consumer was given 
 STUCK = Counter("ayni_kafka_stuck_total", "Times a consumer made no progress and was replaced", ["group"])
 
 ANSWER_SECONDS = 5.0
+RETRY_SECONDS = 0.1
 GOODBYE_SECONDS = 2.0
 LEAST_WAIT_MS = 1  # with 0 aiokafka does not wait at all, and nothing else would run
 LOST_POLL_SECONDS = 1.0
 
+GONE = (errors.UnknownMemberIdError, errors.IllegalGenerationError, errors.RebalanceInProgressError)
 Check = Callable[[Collection[str]], Awaitable[None]]
 
 
@@ -82,8 +85,8 @@ class KafkaConsumer:
             raise CommitFailedError(f"not assigned: {sorted(positions)}")
         try:
             async with member.turns.commits, _answered(member, "Kafka takes no commit"):
-                await member.client.commit(dict(zip(kafka_partitions(positions), positions.values(), strict=True)))
-        except (errors.CommitFailedError, errors.IllegalStateError) as error:
+                await _commit(member.client, dict(zip(kafka_partitions(positions), positions.values(), strict=True)))
+        except GONE as error:
             raise CommitFailedError(f"the group has gone on without this member: {error}") from error
 
     def pause(self, partitions: Collection[TopicPartition]) -> None:
@@ -224,6 +227,22 @@ async def _answered(member: Member, otherwise: str) -> AsyncIterator[None]:
     except OSError as error:
         member.watch.lost(error)
         raise
+
+
+async def _commit(client: AIOKafkaConsumer, positions: Mapping[Any, int]) -> None:
+    """As aiokafka's own `commit`, which shields the request: one that is given up would end unheard, in a traceback on its own."""
+    coordinator, assignment = client._coordinator, client._subscription.subscription.assignment
+    offsets = {one: OffsetAndMetadata(position, "") for one, position in positions.items()}
+    while True:
+        await coordinator.ensure_coordinator_known()
+        try:
+            async with coordinator._commit_lock:
+                await coordinator._do_commit_offsets(assignment, offsets)
+            return
+        except errors.KafkaError as error:
+            if not error.retriable:
+                raise
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _depart(client: AIOKafkaConsumer) -> None:

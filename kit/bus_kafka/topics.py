@@ -58,7 +58,7 @@ async def ensure_topics(servers: str, topics: Iterable[Topic], credentials: Mapp
         missing = [one for one in wanted if one.name not in view.partitions]
         if missing:
             await _create(admin, missing, min(len(view.brokers), REPLICAS))
-            check_counts(wanted, (await _view(admin)).partitions)
+            check_counts(wanted, (await _view_with(admin, missing)).partitions)
         if present := [one for one in wanted if one.name in view.partitions]:
             await _configure(admin, present)
 
@@ -111,6 +111,15 @@ async def _view(admin: AIOKafkaAdminClient) -> View:
         brokers=frozenset(broker["node_id"] for broker in cluster["brokers"]),
         partitions={one["topic"]: len(one["partitions"]) for one in topics if not one["error_code"]},
     )
+
+
+async def _view_with(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> View:
+    """A broker hears of a new topic a moment after the controller has made it."""
+    names, view = {topic.name for topic in topics}, await _view(admin)
+    while not names <= view.partitions.keys():
+        await asyncio.sleep(ASK_ANOTHER_SECONDS)
+        view = await _view(admin)
+    return view
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replicas: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -205,6 +206,31 @@ async def test_a_consumer_outlives_its_broker_with_one_line_a_change_of_state(
     told = [line["event"] for line in lines]
     assert len(told) <= 5, told
     assert (told.count("consumer.bus_lost"), told.count("consumer.bus_found")) == (1, 1)
+
+
+async def test_a_commit_is_given_up_in_time_and_leaves_no_word_behind(broker: KafkaCluster, kafka_bus: KafkaBus, kafka_topic: str) -> None:
+    reports: list[dict[str, Any]] = []
+    told = Told()
+    consumer = consumer_of(kafka_bus, f"commit.{kafka_topic}", kafka_topic, told)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, report: reports.append(report))
+    try:
+        async with polling(consumer):
+            await told.until(lambda: len(told.owned) == 4)
+            await consumer.commit({TopicPartition(kafka_topic, 0): 0})
+            await broker.broker(1).kill()
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    with pytest.raises(OSError):  # noqa: PT011 - whichever of its kinds
+                        await consumer.commit({TopicPartition(kafka_topic, 0): 0})
+            finally:
+                await broker.restart(1)
+        gc.collect()
+        await asyncio.to_thread(gc.collect)
+    finally:
+        loop.set_exception_handler(None)
+
+    assert reports == []
 
 
 async def test_a_stuck_client_is_replaced_and_reading_goes_on(kafka_bus: KafkaBus, kafka_topic: str) -> None:
