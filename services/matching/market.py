@@ -7,6 +7,7 @@ notes what stood before it, so that a batch that fails before its commit leaves 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 from uuid import UUID
@@ -203,6 +204,14 @@ class Market:
         found = self._index(bucket).best(side, id, count + len(closed))
         ranked = zip(found.ids, found.scores.tolist(), strict=True)
         return [(counterpart, score) for counterpart, score in ranked if pair_key(side, id, counterpart) not in closed][:count]
+
+    def has_among_best(self, side: SideName, id: UUID, bucket: str, counterparts: Sequence[UUID], count: int) -> set[UUID]:
+        """Those of the counterparts that have the listing among their `count` best: as `best` of each says, made together where nothing was
+        answered."""
+        answered = {one for one in counterparts if any(self.answer_state(key) in CLOSING for key in self.pairs_of.get(one, ()))}
+        places = self._index(bucket).places_in(side, id, [one for one in counterparts if one not in answered])
+        slowly = {one for one in answered if id in {rival for rival, _ in self.best(other(side), one, bucket, count)}}
+        return slowly | {one for one, place in places.items() if place < count}
 
     def score(self, offer: OfferFact, want: WantFact) -> Pair:
         """Any pair, also one that no gate lets through."""

@@ -42,12 +42,12 @@ def tellings(market: Market, fact: Fact) -> list[Telling]:
 
 def _in_bucket(market: Market, fact: Fact, bucket: str) -> Iterator[Telling]:
     side = side_of(fact)
-    for place, (counterpart, score) in enumerate(market.best(side, fact.id, bucket, RANKED)):
-        if score < TOLD_FROM:
-            return
+    found = [counterpart for counterpart, score in market.best(side, fact.id, bucket, RANKED) if score >= TOLD_FROM]
+    entered = market.has_among_best(side, fact.id, bucket, found, BEST)
+    for place, counterpart in enumerate(found):
         key = pair_key(side, fact.id, counterpart)
         hearing: list[SideName] = [side] if place < BEST else []
-        if fact.id in {id for id, _ in market.best(other(side), counterpart, bucket, BEST)}:
+        if counterpart in entered:
             hearing.append(other(side))
         if untold := tuple(one for one in hearing if not is_told(market, key, one)):
             yield Telling(key, untold)

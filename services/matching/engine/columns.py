@@ -68,6 +68,10 @@ class Columns(Generic[Row]):
         """The row in this slot."""
         return Table(self._storage, slot)
 
+    def at(self, slots: Slots) -> Table:
+        """The rows in these slots, each as often as it is named."""
+        return Table(self._storage, slots)
+
     def all(self) -> Table:
         """Every row that stands."""
         return Table(self._storage, np.arange(len(self._rows)))

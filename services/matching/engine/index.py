@@ -5,11 +5,15 @@ Load-bearing: a list is computed when asked for, from the columns as they are; n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 from uuid import UUID
 
+import numpy as np
+
 from services.matching.engine.columns import Columns
+from services.matching.engine.exact import Slots
 from services.matching.engine.fields import offer_values, want_values
 from services.matching.engine.pairs import passing
 from services.matching.engine.ranking import Ranking, Scored, nothing
@@ -17,6 +21,7 @@ from services.matching.engine.rows import OfferRow, WantRow
 from services.matching.engine.terms import Terms
 
 SideName = Literal["offer", "want"]
+PAIRS_AT_ONCE = 200_000  # some tens of megabytes
 
 
 class Index:
@@ -84,6 +89,29 @@ class Index:
         slot, scored = others.slot(counterpart_id), self._scored(side, id)
         return None if slot is None or scored is None else scored.place_of(slot)
 
+    def places_in(self, side: SideName, id: UUID, counterpart_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The place, from 0, of a listing of this side in the ranking of each counterpart; those whose pair is not open are left out.
+
+        As `rank_in` for each, and several times faster: the rankings are made together, some at a time, so that memory is bounded."""
+        own, others = (self._offers, self._wants) if side == "offer" else (self._wants, self._offers)
+        slot, stand = own.slot(id), {others.slot(one): one for one in counterpart_ids}
+        if slot is None:
+            return {}
+        lists, found = np.array([one for one in stand if one is not None], np.intp), dict[UUID, int]()
+        step = max(1, PAIRS_AT_ONCE // max(1, len(own)))
+        for begin in range(0, len(lists), step):
+            for which, place in self._places(side, slot, lists[begin : begin + step]).items():
+                found[stand[which]] = place
+        return found
+
+    def _places(self, side: SideName, slot: int, lists: Slots) -> dict[int, int]:
+        own, others = (self._offers, self._wants) if side == "offer" else (self._wants, self._offers)
+        listed, whose = own.at(np.tile(np.arange(len(own)), len(lists))), others.at(np.repeat(lists, len(own)))
+        pairs = passing(*((listed, whose) if side == "offer" else (whose, listed)), self._terms, lawful=True)
+        listed, whose = (pairs.offers, pairs.wants) if side == "offer" else (pairs.wants, pairs.offers)
+        assert not isinstance(whose.slots, int)
+        return Scored.of(pairs, listed, self._terms).places_of(slot, whose.slots)
+
     def _ranked(self, side: SideName, id: UUID, *, lawful: bool = True, count: int | None = None) -> Ranking:
         scored = self._scored(side, id, lawful=lawful)
         return nothing() if scored is None else scored.first(count)
@@ -95,4 +123,5 @@ class Index:
             return None
         offers = self._offers.one(slot) if side == "offer" else self._offers.all()
         wants = self._wants.all() if side == "offer" else self._wants.one(slot)
-        return Scored.of(passing(offers, wants, self._terms, lawful=lawful), self._terms)
+        pairs = passing(offers, wants, self._terms, lawful=lawful)
+        return Scored.of(pairs, pairs.wants if side == "offer" else pairs.offers, self._terms)

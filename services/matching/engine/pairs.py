@@ -15,7 +15,7 @@ from services.matching.engine.terms import FACTORS, Terms
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """N pairs: one of the two tables holds one row. distance_km: [N]."""
+    """N pairs: of one row with N others, or of N rows with N. distance_km: [N]."""
 
     offers: Table
     wants: Table

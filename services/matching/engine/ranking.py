@@ -7,9 +7,11 @@ are merged and paged by these keys elsewhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.matching.engine.columns import Table
 from services.matching.engine.exact import Numbers, Slots, rounded
@@ -55,10 +57,10 @@ class Scored:
     keys: Numbers
 
     @classmethod
-    def of(cls, pairs: Pairs, terms: Terms) -> Scored:
+    def of(cls, pairs: Pairs, counterparts: Table, terms: Terms) -> Scored:
+        """counterparts: of the two tables of the pairs, the one that is listed."""
         factors = all_factors(pairs.offers, pairs.wants, terms, pairs.distance_km)
         found = scores(factors, terms)
-        counterparts = pairs.wants if isinstance(pairs.offers.slots, int) else pairs.offers
         return cls(pairs, counterparts, factors, found, rounded(found, SCORE_DIGITS))
 
     def first(self, count: int | None = None) -> Ranking:
@@ -76,10 +78,28 @@ class Scored:
         rivals = np.flatnonzero(self.keys >= self.keys[found[0]])
         return int(np.flatnonzero(rivals[self._order(rivals)] == found[0])[0])
 
+    def places_of(self, slot: int, lists: Slots) -> dict[int, int]:
+        """Of pairs that make up several lists (lists: [N], whose each is): the place of the counterpart in this slot, by list.
+
+        The counterparts are those of all lists, so they are what `slot` counts among; lists that it is not in are left out."""
+        mine = np.flatnonzero(self.counterparts.slots == slot)
+        least = np.full(int(lists.max(initial=-1)) + 1, np.inf)
+        least[lists[mine]] = self.keys[mine]
+        places = np.flatnonzero(self.keys >= least[lists])
+        order = places[np.lexsort((*self._ranks(places), lists[places]))]
+        firsts = np.searchsorted(lists[order], lists[mine])
+        stand = np.empty(len(self.keys), np.intp)
+        stand[order] = np.arange(len(order))
+        return dict(zip(lists[mine].tolist(), (stand[mine] - firsts).tolist(), strict=True))
+
     def _order(self, places: Slots) -> Slots:
         """The order of the pairs at these places, which sorts them."""
+        return np.lexsort(self._ranks(places))
+
+    def _ranks(self, places: Slots) -> tuple[NDArray[Any], ...]:
+        """What the pairs at these places are sorted by, the last first, as `np.lexsort` wants it."""
         ids = (self.counterparts["id_low"][places], self.counterparts["id_high"][places])
-        return np.lexsort((*ids, rounded(self.pairs.distance_km[places], DISTANCE_DIGITS), -self.keys[places]))
+        return (*ids, rounded(self.pairs.distance_km[places], DISTANCE_DIGITS), -self.keys[places])
 
     def _listed(self, places: Slots) -> Ranking:
         pairs = self.pairs.only(places)

@@ -169,6 +169,24 @@ def test_the_best_are_the_first_of_the_whole_list_and_every_counterpart_knows_it
         assert tuple(id for _, id in ranked) == index.rank_want(want.id).ids
 
 
+@pytest.mark.parametrize("at_once", [1, 50, 100_000])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_places_in_many_rankings_are_those_in_each(seed: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.matching.engine.index.PAIRS_AT_ONCE", at_once)
+    offers, wants = random_market(seed, 90)
+    wants += [replace(want, id=UUID(int=Random(seed + want.id.int).getrandbits(128))) for want in wants]  # twins
+    index = index_of(offers, wants)
+    sides = (("offer", offers, wants), ("want", wants, offers))
+    for side, own, others in sides:
+        for listing in own[:10]:
+            one_by_one = {one.id: index.rank_in("want" if side == "offer" else "offer", one.id, listing.id) for one in others}
+            expected = {id: place for id, place in one_by_one.items() if place is not None}
+            assert index.places_in(side, listing.id, [one.id for one in others]) == expected  # type: ignore[arg-type]  # a literal in a tuple
+    assert index.places_in("offer", UUID(int=1), [want.id for want in wants]) == {}
+    assert index.places_in("offer", offers[0].id, [UUID(int=1)]) == {}
+    assert index.places_in("offer", offers[0].id, []) == {}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_is_by_rounded_score_then_rounded_distance_then_the_text_of_the_id(seed: int) -> None:
     offers, wants = random_market(seed, 120)
