@@ -21,6 +21,7 @@ from kit.bus_kafka.records import headers_of
 LINGER_MS = 2
 BATCH_BYTES = 256 * 1024
 GOODBYE_SECONDS = 1.0
+CANCELS = 4
 TRANSACTION_MARGIN_SECONDS = 5.0
 
 Placed = Sequence[tuple[Message, int]]  # each with its partition
@@ -88,9 +89,18 @@ async def discard(producer: AIOKafkaProducer) -> None:
         async with asyncio.timeout(GOODBYE_SECONDS):
             await producer.client.close()
     if sending is not None:
-        await asyncio.wait([sending], timeout=GOODBYE_SECONDS)
+        await _ended(sending)
     _hear(producer)
     producer._closed = True
+
+
+async def _ended(sending: asyncio.Task[Any]) -> None:
+    """Asked once, it awaits what it has begun, and a commit may wait for deliveries that are never made; asked again, it ends that too."""
+    for _ in range(CANCELS):
+        await asyncio.wait([sending], timeout=GOODBYE_SECONDS / CANCELS)
+        if sending.done():
+            return
+        sending.cancel()
 
 
 def _hear(producer: AIOKafkaProducer) -> None:
