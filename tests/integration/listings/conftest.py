@@ -11,6 +11,7 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.catalogue import Catalogue, load_catalogue
 from kit.bus import Bus
@@ -45,20 +46,35 @@ async def market(postgres_server: str) -> AsyncIterator[asyncpg.Connection]:
     await admin.close()
 
 
-@pytest.fixture
-async def dsn(postgres_server: str, market: asyncpg.Connection) -> str:
-    """An empty market, as the part's own role. Emptying takes a tenth of the time of a new database."""
+@pytest.fixture(scope="session")
+async def settings(postgres_server: str, market: asyncpg.Connection) -> ListingsSettings:
     name = await market.fetchval("select current_database()")
-    await market.execute(f"truncate {', '.join(f'listings.{table}' for table in TABLES)} restart identity")
-    await market.execute("alter role listings password 'listings' connection limit -1")  # whatever another test has made of it
-    return as_role(urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}")), "listings")
-
-
-@pytest.fixture
-def settings(dsn: str) -> ListingsSettings:
+    dsn = as_role(urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}")), "listings")
     return ListingsSettings.model_validate(
         {"database_url": dsn, "internal_token": TOKEN, "token_secret": "t" * 32, "pool_size": 20, "pool_wait_seconds": 30}
     )
+
+
+@pytest.fixture(scope="session")
+async def engine(settings: ListingsSettings) -> AsyncIterator[AsyncEngine]:
+    """Of the whole session: connecting anew for each test would take longer than most of them."""
+    made = create_engine(settings, "listings")
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture(scope="session")
+def part(settings: ListingsSettings, catalogue: Catalogue) -> FastAPI:
+    """The part without its loops: a test that wants the relay or the scheduler runs it itself, when it says so."""
+    return create_app(settings, cast(Bus, None), catalogue)
+
+
+@pytest.fixture
+async def dsn(settings: ListingsSettings, market: asyncpg.Connection) -> str:
+    """An empty market, as the part's own role. Emptying takes a tenth of the time of a new database."""
+    await market.execute("alter role listings password 'listings' connection limit -1")  # whatever another test has made of it
+    await market.execute(f"truncate {', '.join(f'listings.{table}' for table in TABLES)} restart identity")
+    return settings.database_url.get_secret_value()
 
 
 @pytest.fixture
@@ -67,18 +83,14 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def sessions(settings: ListingsSettings) -> AsyncIterator[Sessions]:
-    engine = create_engine(settings, "listings")
-    yield sessions_of(engine)
-    await engine.dispose()
+def sessions(dsn: str, engine: AsyncEngine) -> Sessions:
+    return sessions_of(engine)
 
 
 @pytest.fixture
-def app(settings: ListingsSettings, sessions: Sessions, catalogue: Catalogue, clock: FakeClock) -> FastAPI:
-    """The part without its loops: a test that wants the relay or the scheduler runs it itself, when it says so."""
-    made = create_app(settings, cast(Bus, None), catalogue, clock)
-    made.state.sessions = sessions
-    return made
+def app(part: FastAPI, sessions: Sessions, clock: FakeClock) -> FastAPI:
+    part.state.sessions, part.state.clock = sessions, clock
+    return part
 
 
 @pytest.fixture

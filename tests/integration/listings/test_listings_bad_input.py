@@ -210,7 +210,7 @@ async def test_a_strange_value_in_any_field_is_refused_by_that_fields_name_and_l
 IDS = ("%00", "0", str(2**64), "%ED%A0%80", "x" * 5000, "..%2F..", "0190a000-0000-7000-8000-00000000000g", "'; drop table offers; --", "*")
 
 
-@pytest.mark.parametrize("key", sorted(key for key in routes() if "{" in key[1]), ids=" ".join)
+@pytest.mark.parametrize("key", sorted(key for key in routes() if "{" in key[1].replace("{side}", "")), ids=" ".join)
 async def test_a_path_that_names_nothing_is_not_found(sessions: Sessions, holder: Trader, key: tuple[str, str]) -> None:
     method, path = key
     stood = await written(sessions)
