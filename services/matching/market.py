@@ -198,12 +198,12 @@ class Market:
         index = self._index(bucket)
         return index.blocked_offer(fact.id) if isinstance(fact, OfferFact) else index.blocked_want(fact.id)
 
-    def best(self, side: SideName, id: UUID, bucket: str, count: int) -> list[tuple[UUID, float]]:
-        """The best counterparts and their scores, without those whose pair was agreed, declined or released."""
+    def best(self, side: SideName, id: UUID, bucket: str, count: int) -> list[tuple[UUID, Pair]]:
+        """The best counterparts and what they score, without those whose pair was agreed, declined or released."""
         closed = {key for key in self.pairs_of.get(id, ()) if self.answer_state(key) in CLOSING}
         found = self._index(bucket).best(side, id, count + len(closed))
-        ranked = zip(found.ids, found.scores.tolist(), strict=True)
-        return [(counterpart, score) for counterpart, score in ranked if pair_key(side, id, counterpart) not in closed][:count]
+        ranked = [(place, counterpart) for place, counterpart in enumerate(found.ids) if pair_key(side, id, counterpart) not in closed]
+        return [(counterpart, found.pair(place)) for place, counterpart in ranked[:count]]
 
     def has_among_best(self, side: SideName, id: UUID, bucket: str, counterparts: Sequence[UUID], count: int) -> set[UUID]:
         """Those of the counterparts that have the listing among their `count` best: as `best` of each says, made together where nothing was

@@ -53,8 +53,9 @@ def hear_listing(market: Market, event: Event, effects: Effects, clock: Clock) -
         return
     market.take(fact)
     effects.facts[fact.id] = fact
-    _note(effects, tell(market, fact, clock()))
-    _settle(market, market.pairs_of.get(fact.id, ()), effects, clock)
+    told = tell(market, fact, clock())
+    _note(effects, told)
+    _settle(market, market.pairs_of.get(fact.id, set()) - {_pair_of(event) for event in told}, effects, clock)  # those just told are open
 
 
 def hear_deal(market: Market, event: Event, effects: Effects, clock: Clock) -> None:
@@ -81,10 +82,13 @@ def _settle(market: Market, keys: Iterable[PairKey], effects: Effects, clock: Cl
 
 
 def _note(effects: Effects, events: list[Event]) -> None:
-    for event in events:
-        assert isinstance(event.data, MatchFact)
-        effects.events.append(event)
-        effects.told.add((event.data.offer_id, event.data.want_id))
+    effects.events += events
+    effects.told.update(map(_pair_of, events))
+
+
+def _pair_of(event: Event) -> PairKey:
+    assert isinstance(event.data, MatchFact)
+    return event.data.offer_id, event.data.want_id
 
 
 def react(market: Market, event: Event, effects: Effects, clock: Clock) -> None:

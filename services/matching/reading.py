@@ -14,7 +14,7 @@ from uuid import UUID
 
 from contracts.listings import OfferFact, WantFact
 from contracts.matching import Match
-from services.matching.engine import FACTORS, Pair, Ranking
+from services.matching.engine import Pair
 from services.matching.market import CLOSING, Fact, Market, PairKey, pair_key, side_of
 from services.matching.match import ANSWERED, LAW, match_state, shown
 from services.matching.peers import Key, Listed, ListQuery
@@ -57,7 +57,7 @@ def _ranked(market: Market, fact: Fact, bucket: str, state: str | None, least: f
     ranking = market.blocked(fact, bucket) if state == "blocked" else market.ranking(fact, bucket)
     closed = (LAW,) if state == "blocked" else ()
     for place, counterpart in enumerate(ranking.ids):
-        scored = _pair_at(ranking, place, closed)
+        scored = ranking.pair(place, closed)
         if scored.score < least:
             return
         pair = pair_key(side, fact.id, counterpart)
@@ -65,13 +65,6 @@ def _ranked(market: Market, fact: Fact, bucket: str, state: str | None, least: f
         if answered in CLOSING or (state is not None and answered is not None):  # a pair that is offered is open, and not `proposed`
             continue
         yield Entry(_key_of(scored, counterpart), pair, scored)
-
-
-def _pair_at(ranking: Ranking, place: int, closed: tuple[str, ...]) -> Pair:
-    factors = dict(zip(FACTORS, ranking.factors[place].tolist(), strict=True))
-    figures = (ranking.scores[place], ranking.distances_km[place], ranking.quantities_kg[place])
-    score, distance_km, quantity_kg = (float(figure) for figure in figures)
-    return Pair(score=score, factors=factors, distance_km=distance_km, quantity_kg=quantity_kg, closed=closed)
 
 
 def _key_of(scored: Pair, counterpart: UUID) -> Key:

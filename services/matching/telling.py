@@ -17,6 +17,7 @@ from contracts.matching import Cause, MatchFact, MatchLapsed, MatchProposed
 from kit import telemetry
 from kit.ids import new_id
 from kit.tracing import carried
+from services.matching.engine import Pair
 from services.matching.market import KEEPING, Fact, Market, PairKey, SideName, Told, other, pair_key, publication, side_of
 from services.matching.match import match_fields
 
@@ -27,10 +28,11 @@ TOLD_FROM = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """A pair, and the sides that hear of it now."""
+    """A pair, the sides that hear of it now, and what it scores."""
 
     key: PairKey
     sides: tuple[SideName, ...]
+    scored: Pair
 
 
 def tellings(market: Market, fact: Fact) -> list[Telling]:
@@ -42,15 +44,15 @@ def tellings(market: Market, fact: Fact) -> list[Telling]:
 
 def _in_bucket(market: Market, fact: Fact, bucket: str) -> Iterator[Telling]:
     side = side_of(fact)
-    found = [counterpart for counterpart, score in market.best(side, fact.id, bucket, RANKED) if score >= TOLD_FROM]
-    entered = market.has_among_best(side, fact.id, bucket, found, BEST)
-    for place, counterpart in enumerate(found):
+    found = [(counterpart, scored) for counterpart, scored in market.best(side, fact.id, bucket, RANKED) if scored.score >= TOLD_FROM]
+    entered = market.has_among_best(side, fact.id, bucket, [counterpart for counterpart, _ in found], BEST)
+    for place, (counterpart, scored) in enumerate(found):
         key = pair_key(side, fact.id, counterpart)
         hearing: list[SideName] = [side] if place < BEST else []
         if counterpart in entered:
             hearing.append(other(side))
         if untold := tuple(one for one in hearing if not is_told(market, key, one)):
-            yield Telling(key, untold)
+            yield Telling(key, untold, scored)
 
 
 def is_told(market: Market, key: PairKey, side: SideName) -> bool:
@@ -82,7 +84,7 @@ def _propose(market: Market, telling: Telling, cause: Cause, now: datetime) -> E
     told = _next(told, is_lapsed=False)
     market.keep_told(telling.key, told)
     hearing = tuple((offer if side == "offer" else want).organisation_id for side in telling.sides)
-    return _event(MatchProposed, market, telling.key, told, hearing, cause, now)
+    return _event(MatchProposed, market, telling.key, told, hearing, cause, now, telling.scored)
 
 
 def settle_told(market: Market, keys: Iterable[PairKey], now: datetime) -> tuple[list[Event], list[PairKey]]:
@@ -124,8 +126,10 @@ def _event(
     hearing: tuple[UUID, ...],
     cause: Cause | None,
     now: datetime,
+    scored: Pair | None = None,
 ) -> Event:
     offer, want = both(market, key)
-    fact = MatchFact(**match_fields(market, offer, want), told=hearing, parties=(offer.organisation_id, want.organisation_id), cause=cause)
+    fields = match_fields(market, offer, want, scored)
+    fact = MatchFact(**fields, told=hearing, parties=(offer.organisation_id, want.organisation_id), cause=cause)
     causes = {"correlation_id": telemetry.correlation_id.get(), "traceparent": carried()}
     return event(id=new_id(), time=now, subject=fact.id, version=told.version, data=fact, **causes)

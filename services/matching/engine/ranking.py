@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from services.matching.engine.columns import Table
 from services.matching.engine.exact import Numbers, Slots, rounded
 from services.matching.engine.factors import all_factors, quantities_kg, scores
-from services.matching.engine.pairs import Pairs
+from services.matching.engine.pairs import Pair, Pairs
 from services.matching.engine.terms import FACTORS, Terms
 
 SCORE_DIGITS, DISTANCE_DIGITS = 10, 6
@@ -34,6 +34,13 @@ class Ranking:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def pair(self, place: int, closed: tuple[str, ...] = ()) -> Pair:
+        """The pair at a place, as `score_pair` would give it. closed: what the list was asked to pass over."""
+        factors = dict(zip(FACTORS, self.factors[place].tolist(), strict=True))
+        figures = (self.scores[place], self.distances_km[place], self.quantities_kg[place])
+        score, distance_km, quantity_kg = (float(figure) for figure in figures)
+        return Pair(score=score, factors=factors, distance_km=distance_km, quantity_kg=quantity_kg, closed=closed)
 
     def __getitem__(self, part: slice) -> Ranking:
         """A part of the list, in its order."""
