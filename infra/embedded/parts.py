@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -37,15 +38,25 @@ def build_exchange(admin_dsn: str, secrets: Secrets, catalogue: Catalogue, outwa
     return Exchange(parts, buses, showcase.settle, showcase.matched)
 
 
+def postgres_bus(dsn: str, name: str) -> Bus:
+    """The bus of this mode: a log in PostgreSQL, reached as the part's own role."""
+    return PostgresBus(dsn, name=f"{name}-bus")
+
+
 def build_parts(
-    admin_dsn: str, secrets: Secrets, catalogue: Catalogue, outward: Outward, clock: Clock = system_clock
+    admin_dsn: str,
+    secrets: Secrets,
+    catalogue: Catalogue,
+    outward: Outward,
+    clock: Clock = system_clock,
+    make_bus: Callable[[str, str], Bus] = postgres_bus,
 ) -> tuple[list[Part], list[Bus]]:
-    """The parts, and the buses to start before them and stop after them. The gateway is the last part."""
+    """The parts, the gateway last, and the buses to start before them and stop after them. make_bus: by a part's DSN and name."""
 
     def dsn(role: str) -> SecretStr:
         return SecretStr(role_dsn(admin_dsn, role, secrets.passwords[role]))
 
-    buses = {name: PostgresBus(dsn(name).get_secret_value(), name=f"{name}-bus") for name in ("listings", "matching", "notifications")}
+    buses = {name: make_bus(dsn(name).get_secret_value(), name) for name in ("listings", "matching", "notifications")}
     internal, tokens = SecretStr(secrets.internal_token), SecretStr(secrets.token_secret)
     listings_app = listings.create_app(
         ListingsSettings(database_url=dsn("listings"), internal_token=internal, token_secret=tokens), buses["listings"], catalogue, clock

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[3]
 Span = dict[str, Any]
 
 
-def spans_of_a_trade(admin_dsn: str) -> list[Span]:
-    command = [sys.executable, "-m", "tests.integration.tracing.traced_exchange", admin_dsn]
+def spans_of_a_trade(*where: str) -> list[Span]:
+    command = [sys.executable, "-m", "tests.integration.tracing.traced_exchange", *where]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found: list[Span] = json.loads(done.stdout)
@@ -31,7 +31,15 @@ def ancestors(span: Span, spans: list[Span]) -> list[str]:
 
 
 def test_a_trace_leads_from_the_call_to_the_notice(empty_database: str) -> None:
-    spans = spans_of_a_trade(empty_database)
+    check_one_trace(spans_of_a_trade(empty_database))
+
+
+def test_a_trace_leads_over_kafka_as_well(empty_database: str, kafka_servers: str) -> None:
+    check_one_trace(spans_of_a_trade(empty_database, kafka_servers))
+
+
+def check_one_trace(spans: list[Span]) -> None:
+    """Hop by hop, and what is another's is not in it."""
     heard = next(one for one in spans if one["name"] == "hear pe.ayni.match.proposed.v1")
     call, *rest = ancestors(heard, spans)
     assert call.startswith("POST"), "the gateway's span is the root"

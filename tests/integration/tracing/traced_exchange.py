@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +24,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from contracts.catalogue import load_catalogue
 from infra.database import ROLES, prepare_database
 from infra.embedded.composition import Outward, Secrets
-from infra.embedded.parts import build_parts
+from infra.embedded.parts import build_parts, postgres_bus
+from infra.topics import BUS_TOPICS
+from kit.bus import Bus
+from kit.bus_kafka import KafkaBus, ensure_topics
 from kit.telemetry import configure_logging
 from tests.e2e.people import joining, offer_body, want_body
 
@@ -46,7 +51,12 @@ class Heard(SpanProcessor):
             self.event.set()
 
 
-async def main(admin_dsn: str) -> list[dict[str, Any]]:
+def kafka_bus(servers: str, _: str, name: str) -> Bus:
+    return KafkaBus(servers, name=f"{name}-bus", topics=BUS_TOPICS)
+
+
+async def main(admin_dsn: str, kafka: str | None) -> list[dict[str, Any]]:
+    """kafka: the brokers; None: the bus is the log in PostgreSQL."""
     exporter, heard, provider = InMemorySpanExporter(), Heard(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     provider.add_span_processor(heard)
@@ -54,7 +64,12 @@ async def main(admin_dsn: str) -> list[dict[str, Any]]:
     await prepare_database(admin_dsn, SECRETS.passwords)
     async with AsyncExitStack() as stack:
         mails = Path(stack.enter_context(TemporaryDirectory()))
-        parts, buses = build_parts(admin_dsn, SECRETS, load_catalogue(), Outward("http://ayni", None, None, mails))
+        outward = Outward("http://ayni", None, None, mails)
+        make_bus: Callable[[str, str], Bus] = postgres_bus
+        if kafka is not None:
+            await ensure_topics(kafka, BUS_TOPICS)
+            make_bus = partial(kafka_bus, kafka)
+        parts, buses = build_parts(admin_dsn, SECRETS, load_catalogue(), outward, make_bus=make_bus)
         for bus in buses:
             await bus.start()
             stack.push_async_callback(bus.stop)
@@ -86,4 +101,4 @@ def described(span: Any) -> dict[str, Any]:
 
 if __name__ == "__main__":
     configure_logging()
-    json.dump(asyncio.run(main(sys.argv[1])), sys.stdout)
+    json.dump(asyncio.run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)), sys.stdout)
