@@ -39,6 +39,7 @@ class Nemesis:
     async def run(self, until: asyncio.Event) -> None:
         """All kinds at once, each in its own rhythm; returns when nothing of it is left."""
         whole = self.seconds
+        self.system.trouble.touch()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._each(until, KILL_EVERY_SECONDS, self._kill))
             group.create_task(self._each(until, whole / 3, self._stall))
@@ -160,7 +161,8 @@ class Nemesis:
             await producer.stop()
 
     async def _heal(self) -> None:
-        """Everybody runs."""
+        """Everybody runs, and nobody stops by himself any more."""
+        self.system.trouble.unlink()
         for name in self.system.parts.environments:
             self.system.parts.signal(name, signal.SIGCONT)
             if not self.system.parts.is_alive(name):

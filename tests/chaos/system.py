@@ -24,6 +24,7 @@ from infra.embedded.process import until
 from infra.kafka.cluster import KafkaCluster
 from kit.bus import Topic
 from kit.bus_kafka import ensure_topics
+from tests.chaos.planted import TROUBLE
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
@@ -114,6 +115,7 @@ class System:
         self.kafka = KafkaCluster(folder / "kafka", brokers)
         self.gateway = f"http://{HOST}:{free_port()}"
         self.dsn = self.servers = ""
+        self.trouble = folder / "trouble"
         self.passwords = {role: secrets.token_urlsafe(24) for role in ROLES}
 
     async def start(self) -> None:
@@ -148,6 +150,7 @@ class System:
             "AYNI_NOTIFICATIONS_URL": urls["notifications"],
             "AYNI_JOINS_PER_MINUTE": "",
             "AYNI_HOST": HOST,
+            TROUBLE: str(self.trouble),
         }
         found = {}
         for name in ports:
