@@ -55,7 +55,7 @@ def test_one_click_from_outside_needs_no_sign_in(exchange: Exchange, http: httpx
     holder, seeker = pair(http, TACNA)
     holder.offer()
     seeker.want(radius_km=50)
-    mail = until(lambda: next(iter(mails_in(exchange, holder)), None), "the mail", 15)
+    mail = until(lambda: next(iter(mails_in(exchange, holder)), None), "the mail")
     link = str(mail["List-Unsubscribe"]).strip("<>")
 
     assert httpx.get(link).status_code == 200
