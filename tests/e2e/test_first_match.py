@@ -22,7 +22,7 @@ def kilometres(here: dict[str, float], there: dict[str, float]) -> float:
 
 def test_a_cooperative_finds_its_offcuts_and_can_recompute_the_score(http: httpx.Client, holder: Member, seeker: Member) -> None:
     offer, want = holder.offer(), seeker.want()
-    match = until(lambda: next(iter(seeker.get("/v1/matches", want=want["id"])["items"]), None), "the match", 5)
+    match = until(lambda: next(iter(seeker.get("/v1/matches", want=want["id"])["items"]), None), "the match")
     assert match["id"] == f"{offer['id']}.{want['id']}"
 
     distance = kilometres(offer["place"], want["place"])
@@ -50,9 +50,9 @@ def kinds_of_notices(member: Member) -> list[str]:
 def test_both_are_told_and_what_they_agree_is_taken(http: httpx.Client, holder: Member, seeker: Member) -> None:
     offer, want = holder.offer(), seeker.want()
     path = f"/v1/matches/{offer['id']}.{want['id']}"
-    until(lambda: seeker.call("GET", path).status_code == 200, "the match", 5)
-    until(lambda: "listing.matched" in kinds_of_notices(seeker), "the notice of who came second", 5)
-    until(lambda: "match.proposed" in kinds_of_notices(holder), "the notice of who stood there", 5)
+    until(lambda: seeker.call("GET", path).status_code == 200, "the match")
+    until(lambda: "listing.matched" in kinds_of_notices(seeker), "the notice of who came second")
+    until(lambda: "match.proposed" in kinds_of_notices(holder), "the notice of who stood there")
 
     first = seeker.post(f"{path}/accept", {"quantity_kg": "700.125"})
     assert (first["state"], first["accepted_by"], first["contact"]) == ("offered", [seeker.id], None)
@@ -62,7 +62,7 @@ def test_both_are_told_and_what_they_agree_is_taken(http: httpx.Client, holder: 
     assert Decimal(holder.get(f"/v1/offers/{offer['id']}")["available"]["amount"]) == Decimal("1299.875")
     assert Decimal(seeker.get(f"/v1/wants/{want['id']}")["agreed"]["amount"]) == Decimal("700.125")
 
-    told = until(lambda: [one["type"] for one in seeker.feed() if "deal.agreed" in one["type"]], "deal.agreed in the feed", 5)
+    told = until(lambda: [one["type"] for one in seeker.feed() if "deal.agreed" in one["type"]], "deal.agreed in the feed")
     assert told == ["pe.ayni.deal.agreed.v1"]
     assert "@" not in str(seeker.feed())
 
@@ -71,7 +71,7 @@ def test_a_blocked_pair_names_the_paper_that_is_missing(http: httpx.Client, hold
     seeker = join(http, "firm")
     offer = holder.offer(facts={"own_process_by_product": False, "directly_usable": False, "post_consumer": True})
     want = seeker.want()
-    match = until(lambda: next(iter(seeker.get("/v1/matches", want=want["id"], state="blocked")["items"]), None), "the blocked pair", 5)
+    match = until(lambda: next(iter(seeker.get("/v1/matches", want=want["id"], state="blocked")["items"]), None), "the blocked pair")
     assert match["blocked_by"] == ["licence:eo_rs"]
     assert "EO-RS" in match["reasons"]["es"][-1]
     refused = seeker.call("POST", f"/v1/matches/{offer['id']}.{want['id']}/accept")

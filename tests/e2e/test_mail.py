@@ -34,12 +34,12 @@ def test_without_a_mail_server_mails_are_written_to_a_folder_and_the_log_says_so
     assert holder.get("/v1/me")["person"]["language"] == "en"
     offer, want = holder.offer(), seeker.want(radius_km=50)
     path = f"/v1/matches/{offer['id']}.{want['id']}"
-    until(lambda: seeker.call("GET", path).status_code == 200, "the match", 5)
+    until(lambda: seeker.call("GET", path).status_code == 200, "the match")
     seeker.post(f"{path}/accept")
     holder.post(f"{path}/accept")
 
-    until(lambda: len(mails_in(exchange, holder)) == 3, "the holder's mails", 15)
-    until(lambda: len(mails_in(exchange, seeker)) == 2, "the seeker's mails", 15)
+    until(lambda: len(mails_in(exchange, holder)) == 3, "the holder's mails")
+    until(lambda: len(mails_in(exchange, seeker)) == 2, "the seeker's mails")
     assert {mail["Subject"] for mail in mails_in(exchange, holder)} == {
         "A new match",
         "The other side accepts: it waits for your answer",

@@ -21,7 +21,7 @@ def test_a_stranger_learns_nothing_of_drafts_sites_matches_and_deals(holder: Mem
     draft = holder.offer(publish=False, external_id="SECRETO-7")
     offer, want = holder.offer(external_id="SECRETO-8"), seeker.want()
     path = f"/v1/matches/{offer['id']}.{want['id']}"
-    until(lambda: seeker.call("GET", path).status_code == 200, "the match", 5)
+    until(lambda: seeker.call("GET", path).status_code == 200, "the match")
     deal = seeker.post(f"{path}/accept")["deal_id"]
     for method, hidden in (
         ("GET", f"/v1/offers/{draft['id']}"),
@@ -39,7 +39,7 @@ def test_a_stranger_learns_nothing_of_drafts_sites_matches_and_deals(holder: Mem
     assert stranger.get("/v1/deals")["items"] == []
     seen = stranger.get(f"/v1/offers/{offer['id']}")
     assert seen["site_id"] is seen["external_id"] is None
-    until(lambda: deal in str(seeker.feed()), "the deal in its side's feed", 5)
+    until(lambda: deal in str(seeker.feed()), "the deal in its side's feed")
     told = str(stranger.feed())
     for secret in ("SECRETO", draft["id"], deal, holder.organisation["sites"][0]["id"], holder.credentials["email"]):
         assert secret not in told
