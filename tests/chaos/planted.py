@@ -32,7 +32,7 @@ MISTAKES = ("inbox_off", "offsets_first", "relay_by_id", "outside_transaction", 
 STALL = "stall"
 TROUBLE = "CHAOS_TROUBLE"  # names a file that is there while faults are wanted: what heals must not be hurt again
 STALLS_IN = 1500  # one point in so many: rows of a batch are points, too
-DIES_IN = 100  # one commit in so many
+DIES_IN = 50  # one commit in so many
 
 
 def plant(names: Collection[str]) -> None:
@@ -62,6 +62,8 @@ def offsets_first() -> None:
     async def take(self: Any, partition: Any, records: Any) -> None:
         with contextlib.suppress(Exception):
             await self._consumer.commit({partition: records[-1].position + 1})
+        if random.random() < 1 / DIES_IN:
+            os.kill(os.getpid(), signal.SIGKILL)  # a kill of the nemesis rarely comes just here
         await handled(self, partition, records)
 
     ConsumerLoop._take = take  # type: ignore[method-assign]
