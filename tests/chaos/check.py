@@ -233,10 +233,15 @@ async def check_lists(load: Load, standing: Mapping[str, Json], found: Findings,
 
     async def look(id: str) -> None:
         async with turns:
-            side = "offer" if "material" in standing[id] else "want"
-            shown = await owners[standing[id]["organisation_id"]].everything("/v1/matches", **{side: id})
+            side, owner = "offer" if "material" in standing[id] else "want", owners[standing[id]["organisation_id"]]
+            try:
+                shown = await owner.everything("/v1/matches", **{side: id})
+                answered = await _answered(owner, side, id)
+            except AssertionError as error:
+                found.add("unanswered", f"the list of {side} {id}: {error}")
+                return
         open_ones = [one for one in shown if one["state"] in ("proposed", "offered")]
-        answered = {one["id"] for one in shown} | await _answered(owners[standing[id]["organisation_id"]], side, id)
+        answered |= {one["id"] for one in shown}
         for match in expected[id].keys() - answered:
             found.add("missed", f"{match} is not in the list of {side} {id}")
         for match in open_ones:

@@ -43,14 +43,14 @@ class Client:
     """The gateway, for somebody patient."""
 
     def __init__(self, http: httpx.AsyncClient, journal: Journal) -> None:
-        self.http, self.journal = http, journal
+        self.http, self.journal, self.patience_seconds = http, journal, PATIENCE_SECONDS
 
     async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         """The first definite answer. Raises AssertionError where none comes: whatever is hurt must heal."""
         headers = request.pop("headers", {})
         if method == "POST":
             headers = {"Idempotency-Key": str(uuid.uuid4())} | headers
-        deadline = monotonic() + PATIENCE_SECONDS
+        deadline = monotonic() + self.patience_seconds
         while monotonic() < deadline:
             try:
                 answer = await self.http.request(method, path, headers=headers, **request)
@@ -62,7 +62,7 @@ class Client:
                     return answer
                 self.journal.outcomes["info"] += 1
             await asyncio.sleep(PAUSE_SECONDS)
-        raise AssertionError(f"no definite answer to {method} {path} within {PATIENCE_SECONDS:g} s")
+        raise AssertionError(f"no definite answer to {method} {path} within {self.patience_seconds:g} s")
 
 
 def _is_unclear(answer: httpx.Response) -> bool:
