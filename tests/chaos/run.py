@@ -35,7 +35,7 @@ from tests.chaos.planted import MISTAKES, STALL
 from tests.chaos.system import System
 
 LISTS_READ = 400
-HEALED_SECONDS = 20.0  # nothing hurts any more: what is asked now is answered soon, or never
+HEALED_SECONDS = 8.0  # nothing hurts any more: what is asked now is answered soon, or never
 SERVICES = ("matching", "notifications")
 
 
