@@ -221,13 +221,16 @@ class Load:
         return answer
 
     async def _read(self, until: asyncio.Event) -> None:
-        """The feed by pages, as an integrator reads it."""
+        """The feed by pages, as an integrator reads it, to where it ends when the load is over."""
         after: dict[str, str] = {}
-        while not until.is_set():
+        while True:
+            is_over = until.is_set()
             page = (await self.corners[0].seeker.ask("GET", "/v1/events", params={"limit": "100", **after})).json()
             self.journal.read += page["items"]
             after = {"after": page["next"]}
             if not page["items"]:
+                if is_over:
+                    return
                 await asyncio.sleep(PAUSE_SECONDS)
 
 

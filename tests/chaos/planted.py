@@ -32,6 +32,7 @@ MISTAKES = ("inbox_off", "offsets_first", "relay_by_id", "outside_transaction", 
 STALL = "stall"
 TROUBLE = "CHAOS_TROUBLE"  # names a file that is there while faults are wanted: what heals must not be hurt again
 STALLS_IN = 1500  # one point in so many: rows of a batch are points, too
+LINGERS_SECONDS = 0.1
 DIES_IN = 50  # one commit in so many
 
 
@@ -84,7 +85,15 @@ def relay_by_id() -> None:
         self.last = rows[-1]["id"]
         return len(rows)
 
+    recorded = telling.record
+
+    async def record(session: AsyncSession, event: Any, routes: Any) -> None:
+        """Ids are taken in one order and committed in another: so it goes where several write."""
+        await recorded(session, event, routes)
+        await asyncio.sleep(random.uniform(0, LINGERS_SECONDS))
+
     relay.Relay._send = send  # type: ignore[method-assign]
+    telling.record = record
 
 
 def outside_transaction() -> None:
@@ -124,6 +133,8 @@ def fence_off() -> None:
     async def no_fence(_: Any, __: Any, ___: int) -> None:
         return None
 
+    global STALLS_IN
+    STALLS_IN = 100  # it shows only where somebody stalls
     StandingHandler._fence = no_fence  # type: ignore[method-assign]
 
 
