@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,10 @@ import structlog
 from infra.embedded.postgres import Postgres
 from infra.kafka import KafkaCluster
 
-structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])  # rich ones take seconds
+structlog.configure(
+    processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)],  # rich ones take seconds
+    logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),  # never a test's own, which is closed when the last of it is logged
+)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 
 EARTH_RADIUS_KM, ROAD, FREIGHT = 6371.0088, 1.4, 0.23
 WEIGHTS = {"material": 0.40, "quantity": 0.10, "distance": 0.15, "price": 0.25, "quality": 0.10}
+QUALITY = (1.0, 0.95, 0.90, 0.85)  # by steps above the grade asked
 RADIUS_KM = 40
 A_CELL_SEES = 5
 PRICES = (100, 300, 500)
@@ -130,6 +131,6 @@ def score(offer: Mapping[str, Any], want: Mapping[str, Any], half_distance_km: f
         "quantity": min(1.0, moved / lowest) * math.sqrt(moved / max(available, highest)),
         "distance": 2 ** (-kilometres / half_distance_km),
         "price": 0.5 + 0.5 * min(1.0, (bid - delivered) / max(0.2 * abs(bid), 20)),
-        "quality": 1.0,
+        "quality": QUALITY[ord(want["min_grade"]) - ord(offer["grade"])],
     }
     return math.prod(factors[name] ** weight for name, weight in WEIGHTS.items())
