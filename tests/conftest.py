@@ -25,6 +25,14 @@ structlog.configure(
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _log_stays() -> Iterator[None]:
+    """A command that a test runs in this process leaves the log alone: what it would write to is closed with the test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("infra.commands.command.configure_logging", lambda _: None)
+        yield
+
+
 @contextmanager
 def _open_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ayni-tests-"))

@@ -126,7 +126,8 @@ class Broker:
 
     def _spawn(self, *words: str) -> subprocess.Popen[bytes]:
         account = Account(os.geteuid(), os.getegid(), is_dropped_to=False)  # unlike PostgreSQL, it does not mind
-        return spawn(java_command(self._class_path, *words), self.folder, self.log_path, account)
+        command = java_command(self._class_path, *words)
+        return spawn(command, self.folder, self.log_path, account, order=signal.SIGTERM)  # Java keeps to a SIGINT that a shell has it ignore
 
     async def _end_leftover(self) -> None:
         kept = self.folder / "pid"

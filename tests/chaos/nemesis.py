@@ -17,11 +17,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contracts.topics import DEALS, MATCHES, OFFERS, STANDING, STANDING_PARTITIONS, WANTS
-from tests.chaos.system import System
+from tests.chaos.planted import STALLED
+from tests.chaos.system import SESSION_SECONDS, System
 
 PUBLIC = (OFFERS, WANTS, MATCHES, DEALS)
 KILL_EVERY_SECONDS = 0.85
 REPEATED_AT_ONCE = 20
+STALLED_SECONDS = 1.5 * SESSION_SECONDS  # whoever wakes then finds his partitions with others
 POISON = {"ce_type": "pe.ayni.offer.published.v1", "ce_time": "never", "ce_ayniversion": "1", "content-type": "application/json"}
 
 
@@ -63,7 +65,7 @@ class Nemesis:
 
     async def _kill(self) -> None:
         name = self.random.choice(sorted(self.system.parts.environments))
-        if name in self._busy:
+        if name in self._busy or name in self.system.parts.stalled():
             return
         if self.system.parts.signal(name, signal.SIGKILL):
             self._note("kill", name)
@@ -86,9 +88,11 @@ class Nemesis:
             stalled = [name for name in self.system.parts.stalled() if name not in self._busy]
             since = {name: since.get(name, monotonic()) for name in stalled}
             for name, moment in since.items():
-                if monotonic() - moment > 12:
+                if monotonic() - moment > STALLED_SECONDS:
                     self._note("stall", f"{name} in the middle")
                     self.system.parts.signal(name, signal.SIGCONT)
+            if not stalled:
+                self.system.trouble.with_suffix(STALLED).unlink(missing_ok=True)
             await asyncio.sleep(0.5)
 
     async def _broker(self) -> None:
@@ -161,9 +165,8 @@ class Nemesis:
             await producer.stop()
 
     async def _heal(self) -> None:
-        """Everybody runs, and nobody stops by himself any more."""
+        """Everybody runs, and nobody stops by himself any more; who stands in the middle is woken in his time."""
         self.system.trouble.unlink()
         for name in self.system.parts.environments:
-            self.system.parts.signal(name, signal.SIGCONT)
             if not self.system.parts.is_alive(name):
                 await self.system.parts.begin(name)

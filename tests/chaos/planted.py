@@ -31,6 +31,7 @@ from services.notifications.repository import feed
 MISTAKES = ("inbox_off", "offsets_first", "relay_by_id", "outside_transaction", "fence_off")
 STALL = "stall"
 TROUBLE = "CHAOS_TROUBLE"  # names a file that is there while faults are wanted: what heals must not be hurt again
+STALLED = ".stalled"  # beside it, while somebody is stalled in the middle: one at a time, or nobody is left to take over
 STALLS_IN = 1500  # one point in so many: rows of a batch are points, too
 LINGERS_SECONDS = 0.1
 DIES_IN = 50  # one commit in so many
@@ -40,6 +41,12 @@ def plant(names: Collection[str]) -> None:
     """Raises KeyError for one that does not exist."""
     for name in names:
         PLANTS[name]()
+
+
+def _dies_now_and_then() -> None:
+    """Just here: where a kill of the nemesis rarely comes."""
+    if random.random() < 1 / DIES_IN and Path(os.environ[TROUBLE]).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def inbox_off() -> None:
@@ -63,8 +70,7 @@ def offsets_first() -> None:
     async def take(self: Any, partition: Any, records: Any) -> None:
         with contextlib.suppress(Exception):
             await self._consumer.commit({partition: records[-1].position + 1})
-        if random.random() < 1 / DIES_IN:
-            os.kill(os.getpid(), signal.SIGKILL)  # a kill of the nemesis rarely comes just here
+        _dies_now_and_then()
         await handled(self, partition, records)
 
     ConsumerLoop._take = take  # type: ignore[method-assign]
@@ -117,8 +123,7 @@ def outside_transaction() -> None:
 
     def then_say(session: Session) -> None:
         if events := session.info.pop("said", None):
-            if random.random() < 1 / DIES_IN:
-                os.kill(os.getpid(), signal.SIGKILL)
+            _dies_now_and_then()
             task = asyncio.get_running_loop().create_task(say(events))
             saying.add(task)
             task.add_done_callback(saying.discard)
@@ -142,14 +147,23 @@ def stall() -> None:
     """Now and then an owner stops between its effect and its commit, for longer than its session."""
 
     begin = StandingHandler.__init__
+    trouble = Path(os.environ[TROUBLE])
+    stalled = trouble.with_suffix(STALLED)
+
+    def is_alone() -> bool:
+        with contextlib.suppress(FileExistsError):
+            if trouble.exists():
+                stalled.touch(exist_ok=False)
+                return True
+        return False
 
     def stalling(self: Any, *arguments: Any, **named: Any) -> None:
         begin(self, *arguments, **named)
-        there, is_trouble = self.at, Path(os.environ[TROUBLE]).exists
+        there = self.at
 
         async def at(name: str) -> None:
             await there(name)
-            if name in ("inside_copy", "before_commit") and random.random() < 1 / STALLS_IN and is_trouble():
+            if name in ("inside_copy", "before_commit") and random.random() < 1 / STALLS_IN and is_alone():
                 os.kill(os.getpid(), signal.SIGSTOP)
 
         self.at = at

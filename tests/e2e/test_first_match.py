@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import httpx
 
-from tests.e2e.people import Member, join
+from tests.e2e.people import Json, Member, join
 from tests.e2e.running import until
 
 EARTH_RADIUS_KM, ROAD, FREIGHT = 6371.0088, 1.4, 0.23
@@ -20,10 +20,15 @@ def kilometres(here: dict[str, float], there: dict[str, float]) -> float:
     return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(half))
 
 
+def listed(seeker: Member, offer: Json, want: Json, **query: str) -> Json | None:
+    """The pair in the want's list; others offer the same there."""
+    pairs = seeker.get("/v1/matches", want=want["id"], limit="100", **query)["items"]
+    return next((one for one in pairs if one["id"] == f"{offer['id']}.{want['id']}"), None)
+
+
 def test_a_cooperative_finds_its_offcuts_and_can_recompute_the_score(http: httpx.Client, holder: Member, seeker: Member) -> None:
     offer, want = holder.offer(), seeker.want()
-    match = until(lambda: next(iter(seeker.get("/v1/matches", want=want["id"])["items"]), None), "the match")
-    assert match["id"] == f"{offer['id']}.{want['id']}"
+    match = until(lambda: listed(seeker, offer, want), "the match")
 
     distance = kilometres(offer["place"], want["place"])
     half_distance = http.get("/v1/materials/textile.cotton_offcuts").json()["half_distance_km"]
@@ -71,7 +76,7 @@ def test_a_blocked_pair_names_the_paper_that_is_missing(http: httpx.Client, hold
     seeker = join(http, "firm")
     offer = holder.offer(facts={"own_process_by_product": False, "directly_usable": False, "post_consumer": True})
     want = seeker.want()
-    match = until(lambda: next(iter(seeker.get("/v1/matches", want=want["id"], state="blocked")["items"]), None), "the blocked pair")
+    match = until(lambda: listed(seeker, offer, want, state="blocked"), "the blocked pair")
     assert match["blocked_by"] == ["licence:eo_rs"]
     assert "EO-RS" in match["reasons"]["es"][-1]
     refused = seeker.call("POST", f"/v1/matches/{offer['id']}.{want['id']}/accept")

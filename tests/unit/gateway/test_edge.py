@@ -9,10 +9,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from gateway.edge import template_of
-from kit.ids import new_id
 from tests.unit.gateway.doubles import Exchange
 
-ID = str(new_id())
+ID = "01a2127c-ad88-70b6-9975-2fd5f543e272"
 TEMPLATES = {
     "/v1/offers": "/v1/offers",
     f"/v1/offers/{ID}": "/v1/offers/{id}",

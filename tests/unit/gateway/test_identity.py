@@ -35,15 +35,15 @@ CLOSED = [
     ("GET", "/no-such-thing"),
     ("OPTIONS", "/v1/offers"),
 ]
-BAD = [
-    {"Authorization": "Bearer nonsense"},
-    {"Authorization": "Bearer"},
-    {"Authorization": "Basic bWU6c2VjcmV0"},
-    {"Authorization": ""},
-    bearer(now=NOW - timedelta(minutes=15)),
-    {"X-API-Key": "nobody-made-it"},
-    {"X-API-Key": ""},
-]
+BAD = {
+    "no token": {"Authorization": "Bearer nonsense"},
+    "nothing": {"Authorization": "Bearer"},
+    "another scheme": {"Authorization": "Basic bWU6c2VjcmV0"},
+    "empty": {"Authorization": ""},
+    "expired": bearer(now=NOW - timedelta(minutes=15)),
+    "unknown key": {"X-API-Key": "nobody-made-it"},
+    "empty key": {"X-API-Key": ""},
+}
 
 
 def digest(key: str) -> str:
@@ -119,7 +119,7 @@ async def test_everything_else_is_401_to_nobody(exchange: Exchange, nobody: http
     assert exchange.market.asked == []
 
 
-@pytest.mark.parametrize("credential", BAD, ids=str)
+@pytest.mark.parametrize("credential", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("path", ["/v1/offers", "/v1/materials", "/v1/stream", "/v1/snapshot?side=offer", "/no-such-thing"])
 async def test_a_bad_credential_is_401_even_where_none_is_needed(
     exchange: Exchange, nobody: httpx.AsyncClient, credential: dict[str, str], path: str
