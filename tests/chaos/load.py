@@ -11,6 +11,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -21,6 +22,7 @@ from tests.chaos.market import A_CELL_SEES, PRICES, Terms, offers_sheet, places,
 from tests.e2e.people import joining, offer_body, want_body
 
 Json = dict[str, Any]
+IMPORTERS = 3
 PAUSE_SECONDS = 0.2
 PATIENCE_SECONDS = 150.0
 QUIET_SHARE = 0.8
@@ -119,12 +121,12 @@ class Corner:
 
 
 class Load:
-    """Makes the market for as long as it is told to. rng: what is asked, and when, follows the seed."""
+    """Makes the market for as long as it is told to. What is asked, and when, follows the seed. seconds: for which the imports last."""
 
-    def __init__(self, client: Client, seed: int, corners: int) -> None:
+    def __init__(self, client: Client, seed: int, corners: int, seconds: float) -> None:
         self.client, self.journal, self.random = client, client.journal, random.Random(seed)
         self._places = places(seed)
-        self._count = corners
+        self._count, self._seconds = corners, seconds
         self.corners: list[Corner] = []
         self.quiet: list[str] = []
         self.busy: list[str] = []
@@ -160,14 +162,19 @@ class Load:
         self.random.shuffle(rounds)
         queue = iter(rounds)
         async with asyncio.TaskGroup() as group:
-            for _ in range(3):
-                group.create_task(self._import(queue, until))
+            for _ in range(IMPORTERS):
+                group.create_task(self._import(queue, self._seconds * IMPORTERS / len(rounds), until))
             for number in range(3):
                 group.create_task(self._trade(self.corners[number::3], until))
             group.create_task(self._read(until))
 
-    async def _import(self, rounds: Iterable[tuple[Corner, int, str]], until: asyncio.Event) -> None:
+    async def _import(self, rounds: Iterable[tuple[Corner, int, str]], every_seconds: float, until: asyncio.Event) -> None:
+        due = monotonic()
         for corner, number, side in rounds:
+            due += every_seconds
+            with suppress(TimeoutError):
+                async with asyncio.timeout(due - monotonic()):
+                    await until.wait()
             if until.is_set():
                 return
             firm = corner.holder if side == "offers" else corner.seeker

@@ -11,8 +11,10 @@ import random
 import signal
 import uuid
 from collections import Counter
+from contextlib import suppress
 from time import monotonic
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -21,9 +23,10 @@ from tests.chaos.planted import STALLED
 from tests.chaos.system import SESSION_SECONDS, System
 
 PUBLIC = (OFFERS, WANTS, MATCHES, DEALS)
-KILL_EVERY_SECONDS = 0.85
+KILL_EVERY_SECONDS = 0.75
 REPEATED_AT_ONCE = 20
-STALLED_SECONDS = 1.5 * SESSION_SECONDS  # whoever wakes then finds his partitions with others
+A_COMMIT_SECONDS, AWAY_SECONDS = 0.5, 5.0
+STALLED_SECONDS = 4 * SESSION_SECONDS  # at the most; a broker that starts again gives everybody a new session
 POISON = {"ce_type": "pe.ayni.offer.published.v1", "ce_time": "never", "ce_ayniversion": "1", "content-type": "application/json"}
 
 
@@ -45,8 +48,8 @@ class Nemesis:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._each(until, KILL_EVERY_SECONDS, self._kill))
             group.create_task(self._each(until, whole / 3, self._stall))
-            group.create_task(self._each(until, max(6.0, whole / 6), self._broker))
-            group.create_task(self._each(until, whole / 3, self._database))
+            group.create_task(self._each(until, max(8.0, whole / 6), self._broker))
+            group.create_task(self._each(until, max(whole / 3, min(whole / 2, 15.0)), self._database))
             group.create_task(self._each(until, whole / 10, self._poison))
             group.create_task(self._each(until, whole / 10, self._repeat))
         await self._heal()
@@ -64,9 +67,7 @@ class Nemesis:
         self.log.append((round(monotonic() - self._begun, 3), f"{kind} {what}"))
 
     async def _kill(self) -> None:
-        name = self.random.choice(sorted(self.system.parts.environments))
-        if name in self._busy or name in self.system.parts.stalled():
-            return
+        name = self.random.choice(sorted(self.system.parts.environments.keys() - self._busy - set(self.system.parts.stalled())))
         if self.system.parts.signal(name, signal.SIGKILL):
             self._note("kill", name)
         await self.system.parts.begin(name)
@@ -82,18 +83,48 @@ class Nemesis:
         self._busy.discard(name)
 
     async def wake_the_stalled(self) -> None:
-        """Those that a planted stall has stopped in the middle of a transaction, until cancelled: it goes on while the rest heals."""
+        """Those that a planted stall has stopped in the middle of a transaction, until cancelled: it goes on while the rest heals.
+
+        One is woken when others have all that he had, lives as long as a commit takes, and stays away for a while: if what he commits
+        counts, those who took over do not know of it."""
         since: dict[str, float] = {}
         while True:
-            stalled = [name for name in self.system.parts.stalled() if name not in self._busy]
+            stalled = self._stalled_in_the_middle()
             since = {name: since.get(name, monotonic()) for name in stalled}
             for name, moment in since.items():
-                if monotonic() - moment > STALLED_SECONDS:
-                    self._note("stall", f"{name} in the middle")
-                    self.system.parts.signal(name, signal.SIGCONT)
+                if monotonic() - moment > STALLED_SECONDS or await self._has_lost_all(name):
+                    await self._wake_for_a_moment(name)
             if not stalled:
                 self.system.trouble.with_suffix(STALLED).unlink(missing_ok=True)
             await asyncio.sleep(0.5)
+
+    async def until_all_are_awake(self) -> None:
+        """Healed; whoever stood in the middle has gone on."""
+        while self._busy or self._stalled_in_the_middle():  # noqa: ASYNC110 - the state of a process sets no event
+            await asyncio.sleep(0.1)
+
+    def _stalled_in_the_middle(self) -> list[str]:
+        return [name for name in self.system.parts.stalled() if name not in self._busy]
+
+    async def _wake_for_a_moment(self, name: str) -> None:
+        self._note("stall", f"{name} in the middle")
+        self._busy.add(name)
+        for order, pause_seconds in ((signal.SIGCONT, A_COMMIT_SECONDS), (signal.SIGKILL, AWAY_SECONDS)):
+            self.system.parts.signal(name, order)
+            await asyncio.sleep(pause_seconds)
+        await self.system.parts.begin(name)
+        self._busy.discard(name)
+
+    async def _has_lost_all(self, name: str) -> bool:
+        """Whether every partition is another owner's, and rebuilt there. While the database is away nobody knows."""
+        query = "select bool_and(is_ready and address <> $1) from matching.partition_owner"
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            connection = await asyncpg.connect(self.system.dsn, timeout=2)
+            try:
+                return bool(await connection.fetchval(query, self.system.parts.environments[name]["AYNI_ADDRESS"]))
+            finally:
+                await connection.close()
+        return False
 
     async def _broker(self) -> None:
         broker = self.random.choice(self.system.kafka.brokers).node.number
@@ -103,6 +134,8 @@ class Nemesis:
     async def _database(self) -> None:
         self._note("database", "immediate")
         await self.system.restart_postgres()
+        for name in self._stalled_in_the_middle():
+            self.system.parts.signal(name, signal.SIGCONT)  # its transaction is gone, and with it what was to be seen
 
     async def _poison(self) -> None:
         key = f"poison-{uuid.UUID(int=self.random.getrandbits(128))}"
@@ -167,6 +200,6 @@ class Nemesis:
     async def _heal(self) -> None:
         """Everybody runs, and nobody stops by himself any more; who stands in the middle is woken in his time."""
         self.system.trouble.unlink()
-        for name in self.system.parts.environments:
+        for name in self.system.parts.environments.keys() - self._busy:
             if not self.system.parts.is_alive(name):
                 await self.system.parts.begin(name)

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -35,6 +34,8 @@ from tests.chaos.planted import MISTAKES, STALL
 from tests.chaos.system import System
 
 LISTS_READ = 400
+MOST_CORNERS = 170
+AFTERMATH_SECONDS = 6.0
 HEALED_SECONDS = 8.0  # nothing hurts any more: what is asked now is answered soon, or never
 SERVICES = ("matching", "notifications")
 
@@ -68,7 +69,7 @@ class Run:
                 await self._execute("alter table notifications.feed drop constraint feed_event_once")
             limits = httpx.Limits(max_connections=40)
             async with httpx.AsyncClient(base_url=self.system.gateway, timeout=15, limits=limits) as http:
-                load = Load(Client(http, self.journal), self.plan.seed, self.plan.corners)
+                load = Load(Client(http, self.journal), self.plan.seed, self.plan.corners, self.plan.seconds + 3 * AFTERMATH_SECONDS)
                 nemesis = Nemesis(self.system, self.plan.seed, self.plan.seconds)
                 await load.prepare()
                 async with running(nemesis.wake_the_stalled()):
@@ -80,14 +81,17 @@ class Run:
             await self.system.stop()
 
     async def _suffer(self, load: Load, nemesis: Nemesis) -> None:
-        """Load and faults at once, for as long as planned; then the faults end first, and what is in hand comes to its end."""
-        is_over = asyncio.Event()
+        """Load and faults at once, for as long as planned. The faults end first: what a former owner could still do to those who took over
+        shows in what comes afterwards."""
+        is_healed, is_over = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(load.run(is_over))
-            group.create_task(nemesis.run(is_over))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.plan.seconds):
-                    await asyncio.Event().wait()
+            hurting = group.create_task(nemesis.run(is_healed))
+            await asyncio.sleep(self.plan.seconds)
+            is_healed.set()
+            await hurting
+            await nemesis.until_all_are_awake()
+            await asyncio.sleep(AFTERMATH_SECONDS)
             is_over.set()
         await self.system.until_ready()
 
@@ -186,13 +190,13 @@ def main(words: Collection[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--brokers", type=int, default=1)
     parser.add_argument("--owners", type=int, default=2)
-    parser.add_argument("--corners", type=int, help="places of the market (default: one for every 5 seconds, 8 at least)")
+    parser.add_argument("--corners", type=int, help="places of the market (default: one for every 2 seconds, 8 at least)")
     parser.add_argument("--drain-seconds", type=float, default=180)
     parser.add_argument("--plant", action="append", default=[], choices=(*MISTAKES, STALL))
     parser.add_argument("--folder", type=Path, help="where everything is kept, logs too (default: a folder that is removed)")
     given = parser.parse_args(words)
     configure_logging("ERROR")
-    corners = given.corners or max(8, min(170, int(given.seconds / 5)))
+    corners = given.corners or max(8, min(MOST_CORNERS, int(given.seconds / 2)))
     plants = frozenset(given.plant) | {STALL}
     plan = Plan(given.seconds, given.seed, given.brokers, given.owners, corners, plants, given.drain_seconds)
     figures, broken = asyncio.run(carry_out(plan, given.folder))

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
+import socket
 import stat
+import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from threading import Event
 
+import asyncpg
 import httpx
+import psutil
 import pytest
 
+from tests.chaos.market import unrelated
 from tests.e2e.clustered import Cluster, alive
 from tests.e2e.people import Member, join, offer_body
-from tests.e2e.running import until
+from tests.e2e.running import COMMAND, PATIENCE_SECONDS, until
 
 LOAD_PER_SECOND = 8
 
@@ -101,6 +109,75 @@ def test_a_part_that_is_asked_to_stop_in_the_middle_of_a_load_is_replaced_and_no
             is_over.set()
 
     assert answers.keys() <= {"200", "201"}
+
+
+@contextmanager
+def an_owner_more(cluster: Cluster, folder: Path) -> Iterator[str]:
+    """Where it answers. It is told what the first owner is, but for what docs/operating.md says is its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {"AYNI_PORT": str(port), "AYNI_ADDRESS": f"http://127.0.0.1:{port}", "AYNI_KAFKA_INSTANCE": "matching-by-hand"}
+    told = {name: value for name, value in psutil.Process(cluster.pids()["matching-1"]).environ().items() if name != "NOTIFY_SOCKET"}
+    with (folder / "by-hand.log").open("ab") as log:
+        owner = subprocess.Popen([COMMAND, "serve", "matching", "--end-with-parent"], env=told | own, stdout=log, stderr=log)
+    try:
+        yield own["AYNI_ADDRESS"]
+    finally:
+        owner.terminate()
+        owner.wait(PATIENCE_SECONDS)
+
+
+def owns(cluster: Cluster, address: str) -> int:
+    """How many partitions are somebody's, and ready."""
+
+    async def count() -> int:
+        connection = await asyncpg.connect(cluster.running["database"])
+        try:
+            query = "select count(*) from matching.partition_owner where address = $1 and is_ready"
+            return int(await connection.fetchval(query, address))
+        finally:
+            await connection.close()
+
+    return asyncio.run(count())
+
+
+def publish_pairs(holder: Member, seeker: Member, codes: list[str], is_over: Event, pairs: list[str]) -> None:
+    """A want and the offer that fits it, of one material after the other."""
+    for number, code in enumerate(cycle(codes)):
+        if is_over.wait(1 / LOAD_PER_SECOND) or number >= 5 * len(codes):  # who comes sixth among equals is not told
+            return
+        want, offer = seeker.want(accepts=[{"material": code}]), holder.offer(material=code)
+        pairs.append(f"{offer['id']}.{want['id']}")
+
+
+def test_an_owner_that_joins_under_load_and_the_death_of_the_first_cost_no_match(
+    cluster: Cluster, http: httpx.Client, folder: Path
+) -> None:
+    holder, seeker, is_over, pairs = join(http), join(http, "cooperative", -12.2, -76.95), Event(), list[str]()
+    codes = unrelated(http.get("/v1/materials", params={"limit": 100}).json()["items"])
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(publish_pairs, holder, seeker, codes, is_over, pairs)
+        try:
+            until(lambda: len(pairs) > 3, "a load")
+            with an_owner_more(cluster, folder) as address:
+                until(lambda: owns(cluster, address) > 0, "its share of the market")
+                cluster.until_replaced("matching-1", cluster.tell("matching-1", signal.SIGKILL))
+                before = len(pairs)
+                until(lambda: len(pairs) > before + 6, "a load behind it")
+        finally:
+            is_over.set()
+        loading.result()
+    until(lambda: owns(cluster, address) == 0, "what it had, with the others")
+
+    for member in (holder, seeker):
+        until(lambda member=member: set(pairs) <= proposed(member).keys(), "every pair told")  # type: ignore[misc]
+        assert {pair: times for pair, times in proposed(member).items() if times > 1} == {}
+
+
+def proposed(member: Member) -> Counter[str]:
+    """How many times a member was told of each pair."""
+    return Counter(event["subject"] for event in member.feed() if event["type"] == "pe.ayni.match.proposed.v1")
 
 
 @pytest.mark.parametrize("name", ["listings", "matching-1", "postgresql", "kafka-1"])
