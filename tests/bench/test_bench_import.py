@@ -24,10 +24,15 @@ import httpx
 from services.listings.spreadsheet import COLUMNS, SideName
 from tests.bench.report import Row, report
 from tests.e2e.people import Member, join
-from tests.e2e.running import Exchange
+from tests.e2e.running import Exchange, until
 
 LINES, POSTED, CLIENTS = 10_000, 400, 4
 BAR_PER_SECOND = 2_500
+TOLD = """
+    select not exists (select from listings.outbox o where not exists (select from notifications.feed f where f.event_id = o.event_id))
+       and not exists (select from listings.offers l left join matching.standing s on s.listing_id = l.id
+                       where l.state <> 'draft' and s.version is distinct from l.version)
+"""
 FACTS = ("own_process_by_product", "directly_usable", "post_consumer", "same_process", "ancillary_activity", "mixed_with_hazardous")
 
 
@@ -126,6 +131,19 @@ def row(engine: str, n: int, seconds: float, note: str) -> Row:
     return {"bench": "import", "engine": engine, "n": n, "per_second": n / seconds, "note": f"{seconds:.2f} s; {note}"}
 
 
+def is_told(dsn: str) -> bool:
+    """Whether matching and the feed have all that was imported before: they work in the same process."""
+
+    async def ask() -> bool:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return bool(await connection.fetchval(TOLD))
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
 @contextmanager
 def embedded() -> Iterator[tuple[Exchange, httpx.Client]]:
     folder = Path(tempfile.mkdtemp(prefix="ayni-bench-"))
@@ -155,6 +173,7 @@ def measure() -> list[Row]:
             ("wants, published", seeker, "want", wants, {"created": LINES}, {}),
         )
         for name, member, side, content, expected, query in imports:
+            until(lambda: is_told(exchange.running["database"]), "what was imported before is told", 300)
             note = f"{len(content):,} bytes, bar {BAR_PER_SECOND:,}"
             one = row(name, LINES, send(member, side, content, expected, **query), note)  # type: ignore[arg-type]
             rows.append(one | {"ratio_to": {other["engine"]: one["per_second"] / other["per_second"] for other in rows[:2]}})
