@@ -78,7 +78,7 @@ class Nemesis:
         self._busy.add(name)
         if self.system.parts.signal(name, signal.SIGSTOP):
             self._note("stall", name)
-            await asyncio.sleep(min(30.0, max(10.0, self.seconds / 3)))
+            await asyncio.sleep(min(30.0, max(10.0, self.seconds / 2)))
             self.system.parts.signal(name, signal.SIGCONT)
         self._busy.discard(name)
 

@@ -1,4 +1,4 @@
-"""One exchange for the suite, and one to kill for those who need it."""
+"""One exchange for each file, whatever else runs, and one to kill for those who need it."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def mortal() -> Iterator[Exchange]:
         yield exchange
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def exchange() -> Iterator[Exchange]:
     with new_exchange() as exchange:
         yield exchange
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def http(exchange: Exchange) -> Iterator[httpx.Client]:
     with exchange.start() as client:
         yield client
