@@ -127,7 +127,8 @@ class Broker:
     def _spawn(self, *words: str) -> subprocess.Popen[bytes]:
         account = Account(os.geteuid(), os.getegid(), is_dropped_to=False)  # unlike PostgreSQL, it does not mind
         command = java_command(self._class_path, *words)
-        return spawn(command, self.folder, self.log_path, account, order=signal.SIGTERM)  # Java keeps to a SIGINT that a shell has it ignore
+        # Not SIGINT: Java goes on ignoring it where a shell had it ignored.
+        return spawn(command, self.folder, self.log_path, account, order=signal.SIGTERM)
 
     async def _end_leftover(self) -> None:
         kept = self.folder / "pid"
