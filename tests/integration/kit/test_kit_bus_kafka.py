@@ -203,8 +203,8 @@ async def test_a_consumer_outlives_its_broker_with_one_line_a_change_of_state(
             await kafka_bus.publish([message(kafka_topic, 2)])
             await handler.until(lambda: 2 in handler.numbers)
 
-    told = [line["event"] for line in lines]
-    assert len(told) <= 5, told
+    told = [line["event"] for line in lines if line["event"] != "kafka.client_calm"]  # which may be another test's
+    assert len(told) <= 4, told
     assert (told.count("consumer.bus_lost"), told.count("consumer.bus_found")) == (1, 1)
 
 
@@ -356,9 +356,9 @@ async def test_what_a_topic_lacks_is_waited_for_without_a_storm_until_it_is_made
             await kafka_bus.publish([message(topic, 1)])
             await handler.until(lambda: handler.numbers == [1])
 
-    told = [line["event"] for line in lines]
-    assert told == ["consumer.bus_lost", "consumer.bus_found"]
-    assert "ayni topics apply" in lines[0]["cause"]
+    told = [line for line in lines if line["event"].startswith("consumer.")]  # the client of another test may find calm meanwhile
+    assert [line["event"] for line in told] == ["consumer.bus_lost", "consumer.bus_found"]
+    assert "ayni topics apply" in told[0]["cause"]
 
 
 def example_event(kind: type[Event]) -> Event:

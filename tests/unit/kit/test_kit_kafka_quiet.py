@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import pytest
 import structlog
 
 from kit.bus_kafka.quiet import LOGGER, Reducer, quieten
@@ -22,6 +23,7 @@ async def until(lines: list[structlog.typing.EventDict], count: int) -> None:
             await asyncio.to_thread(len, lines)
 
 
+@pytest.mark.asyncio(loop_scope="function")  # on the suite's loop, other tests' clients may find calm meanwhile
 async def test_trouble_is_told_once_and_calm_once_whatever_is_said_in_between() -> None:
     reducer = Reducer(calm_seconds=0.05)
     with structlog.testing.capture_logs() as lines:
