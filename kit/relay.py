@@ -108,7 +108,8 @@ class Relay:
                 next_prune = loop.time() + self._prune_seconds
             if sent < self._batch_size:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+                    async with asyncio.timeout(self._poll_seconds):
+                        await self._woken.wait()
 
     async def _round(self, connection: asyncpg.Connection[asyncpg.Record], publish: Publish) -> int:
         """One batch, published and marked; how many rows. Where the bus cannot join, no transaction stays open while it is waited for."""

@@ -81,7 +81,8 @@ class PostgresConsumer:
             if found or remaining <= 0:
                 return found
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), min(remaining, max(0.0, self._next_check - loop.time())))
+                async with asyncio.timeout(min(remaining, max(0.0, self._next_check - loop.time()))):
+                    await self._woken.wait()
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
         """As the port says. The session that holds the claims writes, so a former owner cannot."""

@@ -126,6 +126,32 @@ async def test_a_poll_while_the_server_cannot_be_reached_raises_what_passes_by_i
     await consumer.stop()
 
 
+async def turns(count: int) -> None:
+    """The loop does what is ready, so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("steps", range(5))
+async def test_a_poll_that_is_cancelled_just_as_it_is_woken_ends(bus: PostgresBus, steps: int) -> None:
+    """Whatever the loop did in between: a cancellation that is swallowed leaves a loop that nobody can end."""
+    consumer = bus.consumer("woken", [TOPIC])
+    await consumer.start()
+    await consumer.poll(0, 10)
+    polling = asyncio.create_task(consumer.poll(PATIENCE_SECONDS, 10))
+    await turns(5)  # it waits
+    consumer.resume([])
+    await turns(steps)
+    polling.cancel()
+    await asyncio.wait([polling], timeout=3)
+    is_cancelled = polling.cancelled()
+    polling.cancel()
+    await asyncio.wait([polling])
+    await consumer.stop()
+
+    assert is_cancelled
+
+
 async def test_a_dead_members_row_is_forgotten_by_the_living(bus: PostgresBus, owner: asyncpg.Connection, pool: asyncpg.Pool) -> None:
     await owner.execute("insert into bus.members values ('dead', $1, $2, 1, now(), 10)", new_id(), [TOPIC])
     consumer = bus.consumer("dead", [TOPIC])
