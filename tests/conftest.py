@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -64,15 +64,30 @@ async def postgres_server() -> AsyncIterator[str]:
             await server.stop()
 
 
-@pytest.fixture(scope="session")
-async def kafka_servers() -> AsyncIterator[str]:
-    """One broker, for every test that makes topics and groups of its own; whoever kills brokers starts a cluster of their own."""
+@asynccontextmanager
+async def one_broker() -> AsyncIterator[KafkaCluster]:
+    """A cluster of one, over a folder of its own."""
     with _open_folder() as folder:
-        cluster = KafkaCluster(folder)
+        cluster = KafkaCluster(folder / "kafka")
         try:
-            yield await cluster.start()
+            await cluster.start()
+            yield cluster
         finally:
             await cluster.stop()
+
+
+@pytest.fixture(scope="session")
+async def kafka_servers() -> AsyncIterator[str]:
+    """One broker, for every test that makes topics and groups of its own."""
+    async with one_broker() as cluster:
+        yield cluster.servers
+
+
+@pytest.fixture(scope="module")
+async def broker() -> AsyncIterator[KafkaCluster]:
+    """One that the tests of a module may kill, as long as they start it again."""
+    async with one_broker() as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from infra.distributed.notify import STOPPING, notify
 from infra.distributed.parts import Process
 from infra.distributed.settings import DoorSettings
-from infra.embedded.door import PortTakenError
+from infra.embedded.door import PortTakenError, configuration
 from infra.embedded.process import until
 from kit.problems import Unavailable, answer
 
@@ -132,16 +132,10 @@ async def _drain(process: Process, doorman: Doorman, server: _Server, settings: 
 
 
 def _configuration(app: ASGIApp, settings: DoorSettings) -> uvicorn.Config:
-    return uvicorn.Config(
+    return configuration(
         app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
+        CUT_OFF_SECONDS,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=CUT_OFF_SECONDS,
     )

@@ -11,9 +11,11 @@ import errno
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from infra.embedded.composition import Part
 from infra.embedded.patience import Patience
@@ -72,7 +74,7 @@ async def living(part: Part, patience: Patience) -> AsyncIterator[None]:
 @asynccontextmanager
 async def served(part: Part, listener: socket.socket, patience: Patience) -> AsyncIterator[asyncio.Task[None]]:
     """The part answers on the listener. Gives the task that serves: when it ends by itself, so must the exchange. Raises PortTakenError."""
-    server = _Server(_configuration(part))
+    server = _Server(configuration(part.app, DRAIN_SECONDS))
     async with AsyncExitStack() as lifespan:
         await lifespan.enter_async_context(living(part, patience))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -87,16 +89,18 @@ async def served(part: Part, listener: socket.socket, patience: Patience) -> Asy
             await asyncio.wait({serving})
 
 
-def _configuration(part: Part) -> uvicorn.Config:
+def configuration(app: ASGIApp, finish_seconds: int, **more: Any) -> uvicorn.Config:
+    """Of every server of ours: it speaks HTTP, and neither logs nor begins or ends anything by itself. more: uvicorn's own options."""
     return uvicorn.Config(
-        part.app,
+        app,
         http="httptools",
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=finish_seconds,
+        **more,
     )
 
 

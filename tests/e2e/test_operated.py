@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +14,10 @@ from kit.bus import Message
 from kit.bus_postgres import PostgresBus
 from services.listings.app import MIGRATIONS as LISTINGS
 from tests.e2e.commanded import Said, ayni
-from tests.e2e.conftest import new_exchange
 from tests.e2e.people import Member, join
 from tests.e2e.running import Exchange, until
 
 OCC = "paper.occ"  # its holders state that it is post-consumer: waste, which asks its receiver for a paper
-
-
-@pytest.fixture(scope="module")
-def exchange() -> Iterator[Exchange]:
-    with new_exchange() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def gateway(exchange: Exchange) -> Iterator[httpx.Client]:
-    with exchange.start() as client:
-        yield client
 
 
 def operate(exchange: Exchange, *words: object) -> Said:
@@ -54,7 +40,7 @@ def letters(exchange: Exchange, service: str) -> list[list[str]]:
     return operate(exchange, "dead-letters", "list", "--service", service).rows
 
 
-def test_dead_letters_are_listed_shown_and_replayed(exchange: Exchange, gateway: httpx.Client) -> None:
+def test_dead_letters_are_listed_shown_and_replayed(exchange: Exchange, http: httpx.Client) -> None:
     poison(exchange, "ayni.standing", b'{"a": "b"}')
     poison(exchange, "ayni.offers", b"\xff")
     until(lambda: letters(exchange, "matching") and letters(exchange, "notifications"), "both services bury what they cannot read")
@@ -83,7 +69,7 @@ def test_dead_letters_are_listed_shown_and_replayed(exchange: Exchange, gateway:
         (("replay", "matching"), "ayni: say which: "),
     ],
 )
-@pytest.mark.usefixtures("gateway")
+@pytest.mark.usefixtures("http")
 def test_a_dead_letter_that_is_not_there_is_said_so(exchange: Exchange, words: tuple[str, ...], complaint: str) -> None:
     said = operate(exchange, "dead-letters", *words)
 
@@ -91,8 +77,8 @@ def test_a_dead_letter_that_is_not_there_is_said_so(exchange: Exchange, words: t
     assert said.err.startswith(complaint)
 
 
-def test_what_an_operator_saw_of_a_licence_is_told_and_shown_in_matches(exchange: Exchange, gateway: httpx.Client) -> None:
-    holder, seeker = join(gateway), join(gateway, "recycler")
+def test_what_an_operator_saw_of_a_licence_is_told_and_shown_in_matches(exchange: Exchange, http: httpx.Client) -> None:
+    holder, seeker = join(http), join(http, "recycler")
     licence = seeker.post("/v1/licences", {"kind": "recycler_register", "number": "R-7", "valid_until": None})
     offer, want = holder.offer(material=OCC, facts=None), seeker.want(accepts=[{"material": OCC}])
     assert evidence(seeker, want, offer) == "declared"
@@ -122,8 +108,8 @@ def told(member: Member, listing: dict[str, Any], kind: str) -> list[dict[str, A
     return [event for event in member.feed() if event["subject"] == listing["id"] and f".{kind}." in event["type"]]
 
 
-def test_an_organisation_is_verified_and_unverified(exchange: Exchange, gateway: httpx.Client) -> None:
-    facilitator = join(gateway, "facilitator")
+def test_an_organisation_is_verified_and_unverified(exchange: Exchange, http: httpx.Client) -> None:
+    facilitator = join(http, "facilitator")
     tax_id = facilitator.organisation["tax_id"]
 
     def is_verified() -> bool:
@@ -149,7 +135,7 @@ def test_an_organisation_is_verified_and_unverified(exchange: Exchange, gateway:
         (("licences", "check", "01a211b9-b130-70ff-9c19-f21b1abfe29e", "--evidence", "checked"), "ayni: there is no licence 01a211b9-"),
     ],
 )
-@pytest.mark.usefixtures("gateway")
+@pytest.mark.usefixtures("http")
 def test_what_is_not_there_is_said_so(exchange: Exchange, words: tuple[str, ...], complaint: str) -> None:
     said = operate(exchange, *words)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 
 import pytest
 from bus_readers import Changes, MakeTopic, Ownership, Reader, message, numbers
@@ -12,6 +11,7 @@ from bus_readers import Changes, MakeTopic, Ownership, Reader, message, numbers
 from kit.bus import Bus, Record, TopicPartition
 from kit.consumer import ConsumerLoop, FencedError, TransientError
 from kit.dead_letters import dead_letters, replay, show
+from tests.loops import running
 
 
 class Handler(Changes):
@@ -35,18 +35,6 @@ class Handler(Changes):
     async def until_handled(self, *wanted: int) -> None:
         """Just these, in this order."""
         await self.until(lambda: numbers(self.handled) == list(wanted))
-
-
-@asynccontextmanager
-async def running(loop: ConsumerLoop) -> AsyncIterator[None]:
-    """The loop, for the time of the block."""
-    task = asyncio.create_task(loop.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def test_what_was_handled_is_committed(bus: Bus, make_topic: MakeTopic) -> None:

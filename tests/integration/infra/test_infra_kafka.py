@@ -7,8 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,18 +20,6 @@ from infra.topics import BUS_TOPICS
 from kit.bus import Message, Topic, TopicMismatchError
 from kit.bus_kafka import KafkaBus, KafkaSettings, WrongClusterError, brokers_of, ensure_topics
 from kit.bus_kafka.topics import look
-
-
-@pytest.fixture(scope="module")
-async def cluster() -> AsyncIterator[KafkaCluster]:
-    """One broker that the tests of this module may kill and start again."""
-    with tempfile.TemporaryDirectory(prefix="ayni-tests-") as folder:
-        cluster = KafkaCluster(Path(folder, "kafka"))
-        try:
-            await cluster.start()
-            yield cluster
-        finally:
-            await cluster.stop()
 
 
 def test_every_jar_of_kafka_is_of_one_version() -> None:
@@ -53,32 +39,32 @@ def test_the_command_needs_neither_java_nor_its_jars() -> None:
     assert done.stdout == "False\n"
 
 
-async def test_what_was_acknowledged_is_there_after_a_kill_and_a_clean_stop_on_other_ports(cluster: KafkaCluster) -> None:
-    servers = cluster.servers
-    assert cluster.brokers[0].log_path.stat().st_mode & 0o077 == 0
+async def test_what_was_acknowledged_is_there_after_a_kill_and_a_clean_stop_on_other_ports(broker: KafkaCluster) -> None:
+    servers = broker.servers
+    assert broker.brokers[0].log_path.stat().st_mode & 0o077 == 0
     await ensure_topics(servers, [Topic("kept", 1)])
     await published(servers, b"one")
-    await cluster.broker(1).kill()
+    await broker.broker(1).kill()
     assert await brokers_of(servers) == set()
-    await cluster.restart(1)
-    assert cluster.servers == servers
+    await broker.restart(1)
+    assert broker.servers == servers
     await published(servers, b"two")
-    await cluster.stop()
+    await broker.stop()
 
-    again = await cluster.start()
+    again = await broker.start()
     assert again != servers
     assert await values(again) == [b"one", b"two"]
 
 
-async def test_a_broker_that_ends_by_itself_is_noticed(cluster: KafkaCluster) -> None:
-    cluster.check()
-    process = psutil.Process(cluster.brokers[0].pid)
+async def test_a_broker_that_ends_by_itself_is_noticed(broker: KafkaCluster) -> None:
+    broker.check()
+    process = psutil.Process(broker.brokers[0].pid)
     process.kill()
     await until_gone(process)
 
     with pytest.raises(KafkaServerError, match="broker 1 has ended by itself"):
-        cluster.check()
-    await cluster.restart(1)
+        broker.check()
+    await broker.restart(1)
 
 
 async def test_a_broker_ends_with_the_process_that_started_it(server_folder: Path) -> None:
@@ -95,26 +81,26 @@ async def test_a_broker_ends_with_the_process_that_started_it(server_folder: Pat
     await until_gone(broker)
 
 
-async def test_a_folder_has_one_cluster_at_a_time(cluster: KafkaCluster) -> None:
+async def test_a_folder_has_one_cluster_at_a_time(broker: KafkaCluster) -> None:
     with pytest.raises(KafkaServerError, match="is in use by process"):
-        await KafkaCluster(cluster.folder).start()
+        await KafkaCluster(broker.folder).start()
 
 
-async def test_a_cluster_keeps_its_number_of_brokers(cluster: KafkaCluster, tmp_path: Path) -> None:
-    shutil.copy(cluster.folder / "cluster.json", tmp_path)
+async def test_a_cluster_keeps_its_number_of_brokers(broker: KafkaCluster, tmp_path: Path) -> None:
+    shutil.copy(broker.folder / "cluster.json", tmp_path)
 
     with pytest.raises(KafkaServerError, match="holds a cluster of 1 brokers, and 3 are asked for"):
         await KafkaCluster(tmp_path, brokers=3).start()
 
 
-async def test_the_data_of_another_cluster_is_refused_and_left_alone(cluster: KafkaCluster, tmp_path: Path) -> None:
+async def test_the_data_of_another_cluster_is_refused_and_left_alone(broker: KafkaCluster, tmp_path: Path) -> None:
     kept = tmp_path / "broker-1" / "data" / "meta.properties"
     kept.parent.mkdir(parents=True)
-    shutil.copy(cluster.folder / "broker-1" / "data" / "meta.properties", kept)
+    shutil.copy(broker.folder / "broker-1" / "data" / "meta.properties", kept)
 
-    with pytest.raises(KafkaServerError, match=f"belongs to the cluster {cluster.cluster_id}, and this one is "):
+    with pytest.raises(KafkaServerError, match=f"belongs to the cluster {broker.cluster_id}, and this one is "):
         await KafkaCluster(tmp_path).start()
-    assert cluster.cluster_id in kept.read_text()
+    assert broker.cluster_id in kept.read_text()
 
 
 async def test_a_taken_port_is_named(server_folder: Path) -> None:
@@ -141,25 +127,25 @@ async def test_three_brokers_hold_every_topic_three_times(server_folder: Path) -
         await cluster.stop()
 
 
-async def test_topics_apply_makes_the_table_and_refuses_another_partition_count(cluster: KafkaCluster) -> None:
-    assert await ayni("topics", "apply", "--servers", cluster.servers) == (
+async def test_topics_apply_makes_the_table_and_refuses_another_partition_count(broker: KafkaCluster) -> None:
+    assert await ayni("topics", "apply", "--servers", broker.servers) == (
         0,
-        f"{len(BUS_TOPICS)} topics are as this release wants them at {cluster.servers}\n",
+        f"{len(BUS_TOPICS)} topics are as this release wants them at {broker.servers}\n",
         "",
     )
-    await apply(KafkaSettings(servers=cluster.servers), wait_seconds=5)
-    found = await made(cluster.servers)
+    await apply(KafkaSettings(servers=broker.servers), wait_seconds=5)
+    found = await made(broker.servers)
     assert {one.name: one.partitions for one in BUS_TOPICS}.items() <= found.items()
 
     first, *others = BUS_TOPICS
     grown = (replace(first, partitions=first.partitions + 1), *others)
     with pytest.raises(TopicMismatchError, match=f"{first.name} has {first.partitions} partitions and {first.partitions + 1} are wanted"):
-        await ensure_topics(cluster.servers, [*grown, Topic("not.made", 1)])
-    assert await made(cluster.servers) == found
+        await ensure_topics(broker.servers, [*grown, Topic("not.made", 1)])
+    assert await made(broker.servers) == found
     with pytest.raises(TopicMismatchError, match="keys would move"):
-        await KafkaBus(cluster.servers, topics=grown).start()
-    with pytest.raises(WrongClusterError, match=f"is the cluster {cluster.cluster_id}, and this part was made for another"):
-        await KafkaBus(cluster.servers, cluster_id="another").start()
+        await KafkaBus(broker.servers, topics=grown).start()
+    with pytest.raises(WrongClusterError, match=f"is the cluster {broker.cluster_id}, and this part was made for another"):
+        await KafkaBus(broker.servers, cluster_id="another").start()
 
 
 async def test_topics_apply_waits_for_the_brokers_and_gives_up_with_one_line() -> None:

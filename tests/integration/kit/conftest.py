@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
@@ -58,18 +57,6 @@ async def owner(shop: Shop) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]
     connection = await asyncpg.connect(shop.owner)
     yield connection
     await connection.close()
-
-
-@pytest.fixture(scope="module")
-async def broker() -> AsyncIterator[KafkaCluster]:
-    """One that the tests of a module may kill, as long as they start it again."""
-    with TemporaryDirectory(prefix="ayni-tests-") as folder:
-        cluster = KafkaCluster(Path(folder, "kafka"))
-        try:
-            await cluster.start()
-            yield cluster
-        finally:
-            await cluster.stop()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from kit.bus_kafka import KafkaBus, KafkaTimeouts, ensure_topics
 from kit.bus_kafka.consumer import KafkaConsumer
 from kit.consumer import ConsumerLoop
 from kit.ids import new_id
+from tests.loops import running
 
 PATIENCE_SECONDS = 45.0
 
@@ -71,18 +72,6 @@ class Told(Handler):
         self.owned -= partitions
         self.journal.append("revoked")
         await self.tell()
-
-
-@asynccontextmanager
-async def running(loop: ConsumerLoop) -> AsyncIterator[None]:
-    """The loop, for the time of the block."""
-    task = asyncio.create_task(loop.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 @asynccontextmanager

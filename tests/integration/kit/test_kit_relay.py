@@ -5,73 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from uuid import UUID
 
 import asyncpg
 import pytest
-from kit_shop import TOPIC, Shop
+from kit_shop import TOPIC, Shop, Sold, by_key, relay_process, say
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from kit.bus import Bus, Message, Publish, Record, UnknownTopicError
 from kit.bus_postgres import PostgresBus
-from kit.ids import new_id
-from kit.outbox import OUTBOX_COLUMNS, Route, outbox_values, record
+from kit.outbox import Route, record
 from kit.relay import Relay
+from tests.loops import running
 
 PATIENCE_SECONDS = 60.0
 NEVER_SECONDS = 3600.0
 Pool = asyncpg.Pool
-
-
-@dataclass(frozen=True)
-class Sold:
-    """An event as the outbox wants it."""
-
-    key: str
-    number: int
-    id: UUID = field(default_factory=new_id)
-
-    def headers(self) -> dict[str, str]:
-        return {"ce_id": str(self.id)}
-
-    def value(self) -> bytes:
-        return str(self.number).encode()
-
-
-async def say(connection: asyncpg.Connection, *events: Sold, routes: Sequence[Route] = (Route(TOPIC),)) -> None:
-    """Copy events into the outbox, in the transaction that is open."""
-    rows = [outbox_values(event, routes) for event in events]
-    await connection.copy_records_to_table("outbox", records=rows, columns=OUTBOX_COLUMNS)
-
-
-@asynccontextmanager
-async def running(*relays: Relay) -> AsyncIterator[None]:
-    """The relays, for the time of the block."""
-    tasks = [asyncio.create_task(relay.run()) for relay in relays]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-
-
-@asynccontextmanager
-async def relay_process(dsn: str, stalled_seconds: float = 30) -> AsyncIterator[asyncio.subprocess.Process]:
-    """relay_process.py, killed at the end."""
-    script = Path(__file__).parent / "relay_process.py"
-    process = await asyncio.create_subprocess_exec(sys.executable, str(script), dsn, "shop", str(stalled_seconds))
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def read(bus: Bus, count: int, group: str = "test") -> list[Record]:
@@ -92,14 +42,6 @@ async def read(bus: Bus, count: int, group: str = "test") -> list[Record]:
 async def everything(bus: Bus) -> list[Record]:
     """All that the topic holds."""
     return [one async for one in bus.browse(TOPIC)]
-
-
-def by_key(records: Iterable[Record]) -> dict[str, list[int]]:
-    """The numbers of each key in the order of the log."""
-    found: dict[str, list[int]] = {}
-    for one in records:
-        found.setdefault(one.key, []).append(int(one.value))
-    return found
 
 
 async def test_an_event_is_published_when_its_transaction_commits_and_wakes_the_relay(shop: Shop, bus: PostgresBus, pool: Pool) -> None:
@@ -157,7 +99,7 @@ async def test_a_relay_killed_at_random_points_loses_nothing_doubles_nothing_and
             group.create_task(writer(f"key-{key}"))
         for kill in range(kills):
             enough = (kill + chance.random()) / kills * keys * steps
-            async with relay_process(shop.service):
+            async with relay_process(shop):
                 await _until(pool, f"select count(*) >= {enough} from outbox where sent_at is not null")  # noqa: S608
     assert await pool.fetchval("select count(*) > 0 from outbox where sent_at is null"), "every relay was killed with work in hand"
     async with running(Relay(pool, bus, "shop")):
@@ -168,7 +110,7 @@ async def test_a_relay_killed_at_random_points_loses_nothing_doubles_nothing_and
 
 
 async def test_two_relays_keep_order_and_the_second_takes_over_from_a_killed_one(shop: Shop, bus: PostgresBus, pool: Pool) -> None:
-    async with relay_process(shop.service) as first, relay_process(shop.service):
+    async with relay_process(shop) as first, relay_process(shop):
         await say(pool, *(Sold("a", number) for number in range(100)))
         await read(bus, 100)
         first.kill()
@@ -179,7 +121,7 @@ async def test_two_relays_keep_order_and_the_second_takes_over_from_a_killed_one
 
 
 async def test_a_stalled_relay_is_replaced_and_publishes_nothing_when_it_wakes(shop: Shop, bus: PostgresBus, pool: Pool) -> None:
-    async with relay_process(shop.service, 1.0) as stalled:
+    async with relay_process(shop, stalled_seconds=1.0) as stalled:
         await say(pool, Sold("a", 0))
         await read(bus, 1)
         stalled.send_signal(signal.SIGSTOP)

@@ -5,74 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from uuid import UUID
 
 import asyncpg
 import pytest
 import structlog
-from kit_shop import Shop
+from kit_shop import Shop, Sold, by_key, relay_process, say
 
 from infra.kafka import KafkaCluster
-from kit.bus import Bus, Message, Publish, PublisherFencedError, Record
+from kit.bus import Bus, Message, Publish, PublisherFencedError
 from kit.bus_kafka import KafkaBus
-from kit.ids import new_id
-from kit.outbox import OUTBOX_COLUMNS, Route, outbox_values
+from kit.outbox import Route
 from kit.relay import Relay
+from tests.loops import running
 
 PATIENCE_SECONDS = 60.0
 Pool = asyncpg.Pool
-
-
-@dataclass(frozen=True)
-class Sold:
-    """An event as the outbox wants it; its number is its version."""
-
-    key: str
-    number: int
-    id: UUID = field(default_factory=new_id)
-
-    def headers(self) -> dict[str, str]:
-        return {"ce_id": str(self.id)}
-
-    def value(self) -> bytes:
-        return str(self.number).encode()
-
-
-async def say(connection: asyncpg.Connection | Pool, topic: str, *events: Sold) -> None:
-    """Copy events into the outbox."""
-    rows = [outbox_values(event, [Route(topic)]) for event in events]
-    await connection.copy_records_to_table("outbox", records=rows, columns=OUTBOX_COLUMNS)
-
-
-@asynccontextmanager
-async def running(*relays: Relay) -> AsyncIterator[None]:
-    """The relays, for the time of the block."""
-    tasks = [asyncio.create_task(relay.run()) for relay in relays]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-
-
-@asynccontextmanager
-async def relay_process(shop: Shop, servers: str, stalled_seconds: float = 30) -> AsyncIterator[asyncio.subprocess.Process]:
-    """relay_process.py, killed at the end."""
-    script = str(Path(__file__).parent / "relay_process.py")
-    arguments = (sys.executable, script, shop.service, "shop", str(stalled_seconds), servers)
-    process = await asyncio.create_subprocess_exec(*arguments)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def sent(pool: Pool, count: int) -> None:
@@ -90,13 +39,6 @@ async def until(pool: Pool, is_so: Callable[[int], bool]) -> None:
 async def everything(bus: Bus, topic: str) -> dict[str, list[int]]:
     """The numbers of each key in the order of the log."""
     return by_key([record async for record in bus.browse(topic)])
-
-
-def by_key(records: Iterable[Record]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for one in records:
-        found.setdefault(one.key, []).append(int(one.value))
-    return found
 
 
 def first_times(numbers: Sequence[int]) -> list[int]:
@@ -139,10 +81,10 @@ async def test_a_relay_that_stood_still_with_rows_in_hand_publishes_none_of_them
 ) -> None:
     held = HeldBus(kafka_bus, is_fenced=is_fenced)
     stalled = Relay(pool, held, "shop", publish_seconds=60, stalled_seconds=61)  # what stands still runs no time-outs of its own
-    await say(pool, kafka_topic, Sold("a", 1))
+    await say(pool, Sold("a", 1), routes=[Route(kafka_topic)])
     async with running(stalled):
         await asyncio.wait_for(held.has_rows.wait(), PATIENCE_SECONDS)
-        await say(pool, kafka_topic, Sold("a", 2))
+        await say(pool, Sold("a", 2), routes=[Route(kafka_topic)])
         async with running(Relay(pool, kafka_bus, "shop", stalled_seconds=1.0, publish_seconds=0.9, poll_seconds=0.2)):
             await sent(pool, 2)
             held.may_go.set()
@@ -159,15 +101,15 @@ async def test_a_relay_that_stood_still_with_rows_in_hand_publishes_none_of_them
 async def test_a_stopped_relay_process_is_replaced_and_publishes_nothing_when_it_goes_on(
     shop: Shop, broker: KafkaCluster, kafka_bus: KafkaBus, kafka_topic: str, pool: Pool
 ) -> None:
-    async with relay_process(shop, broker.servers, 2.0) as stalled:
-        await say(pool, kafka_topic, Sold("a", 0))
+    async with relay_process(shop, broker.servers, stalled_seconds=2.0) as stalled:
+        await say(pool, Sold("a", 0), routes=[Route(kafka_topic)])
         await sent(pool, 1)
         stalled.send_signal(signal.SIGSTOP)
-        await say(pool, kafka_topic, *(Sold("a", number) for number in range(1, 50)))
+        await say(pool, *(Sold("a", number) for number in range(1, 50)), routes=[Route(kafka_topic)])
         async with running(Relay(pool, kafka_bus, "shop", stalled_seconds=2.0, publish_seconds=1.9, poll_seconds=0.2)):
             await sent(pool, 50)
             stalled.send_signal(signal.SIGCONT)
-            await say(pool, kafka_topic, Sold("a", 50))
+            await say(pool, Sold("a", 50), routes=[Route(kafka_topic)])
             await sent(pool, 51)
 
     assert (await everything(kafka_bus, kafka_topic))["a"] == list(range(51))
@@ -181,7 +123,7 @@ async def test_relays_killed_at_random_points_lose_nothing_and_never_go_back(
 
     async def writer(key: str) -> None:
         for number in range(0, steps, 3):
-            await say(pool, kafka_topic, *(Sold(key, number + more) for more in range(3)))
+            await say(pool, *(Sold(key, number + more) for more in range(3)), routes=[Route(kafka_topic)])
 
     async with asyncio.TaskGroup() as writers:
         for key in range(keys):
@@ -202,7 +144,7 @@ async def test_two_relays_at_once_keep_order_and_double_nothing(
 ) -> None:
     async with relay_process(shop, broker.servers), running(Relay(pool, kafka_bus, "shop", batch_size=20)):
         for start in range(0, 300, 50):
-            await say(pool, kafka_topic, *(Sold("a", number) for number in range(start, start + 50)))
+            await say(pool, *(Sold("a", number) for number in range(start, start + 50)), routes=[Route(kafka_topic)])
             await sent(pool, start + 50)
 
     assert (await everything(kafka_bus, kafka_topic))["a"] == list(range(300))
@@ -216,7 +158,7 @@ async def test_a_broker_killed_under_load_loses_nothing_and_the_backlog_drains_w
 
     async def writer(key: str) -> None:
         for number in range(steps):
-            await say(pool, kafka_topic, Sold(key, number))
+            await say(pool, Sold(key, number), routes=[Route(kafka_topic)])
             if number == steps // 2:
                 await failed.wait()
 
@@ -244,7 +186,7 @@ async def test_what_was_said_while_no_broker_answered_is_published_when_one_does
     await broker.broker(1).kill()
     late = KafkaBus(broker.servers)
     await late.start()
-    await say(pool, kafka_topic, *(Sold("a", number) for number in range(1200)))
+    await say(pool, *(Sold("a", number) for number in range(1200)), routes=[Route(kafka_topic)])
     async with running(Relay(pool, late, "shop")):
         await broker.restart(1)
         await sent(pool, 1200)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -132,16 +131,14 @@ async def test_an_owner_that_has_lost_its_partition_refuses_and_the_asker_looks_
         assert {item["want_id"] for item in await process.member(HOLDER).pages(offer=offered.id)} == {str(wanted.id), later.subject}
 
 
-async def test_without_an_owner_a_reader_waits_three_seconds_and_is_sent_away_for_one(market: Market) -> None:
+async def test_without_an_owner_a_reader_waits_for_one_and_is_sent_away_when_none_comes(market: Market) -> None:
     process = await market.process(waits_for_owner_seconds=3)
     offered = offer()
     await market.publish(event_of(offered))
     await market.standing.handled()
     await process.ownership.revoked(IN_TEXTILE)
-    begun = monotonic()
     answer = await process.member(HOLDER).call("GET", "/v1/matches", offer=offered.id)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    assert 3 <= monotonic() - begun < 6
 
     reading = asyncio.create_task(process.member(HOLDER).call("GET", "/v1/matches", offer=offered.id))
     await process.ownership.assigned(IN_TEXTILE)
