@@ -41,6 +41,19 @@ async def lock_listing(session: AsyncSession, kind: type[Kind], id: UUID) -> Kin
     return found
 
 
+async def owners(session: AsyncSession, kind: type[Kind], ids: Sequence[UUID]) -> Sequence[UUID]:
+    """Whose these are, each once."""
+    statement = select(kind.organisation_id).where(col(kind.id) == any_(literal(list(ids), ARRAY(Uuid)))).distinct()
+    return (await session.execute(statement)).scalars().all()
+
+
+async def lock_listings(session: AsyncSession, kind: type[Kind], ids: Sequence[UUID]) -> dict[UUID, Kind]:
+    """Those that exist, locked in the order of their ids until the transaction ends."""
+    statement = select(kind).where(col(kind.id) == any_(literal(list(ids), ARRAY(Uuid)))).order_by(col(kind.id)).with_for_update()
+    found = (await session.execute(statement.execution_options(populate_existing=True))).scalars()
+    return {one.id: one for one in found}
+
+
 async def my_listings(
     session: AsyncSession, kind: type[Kind], organisation_id: UUID, state: str | None, before: UUID | None, limit: int
 ) -> Sequence[Kind]:

@@ -6,6 +6,7 @@ miss a want that is being published, nor the other way round.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -90,6 +91,12 @@ async def tell_listing(session: AsyncSession, rules: Rules, event: type[Event], 
     """Records an `offer.*` or `want.*` event."""
     holder = await holder_of(session, rules, listing.organisation_id, now)
     await record(session, *_routed(rules, event, listing, holder, now))
+
+
+async def tell_listings(session: AsyncSession, rules: Rules, event: type[Event], listings: Sequence[Offer | Want], now: datetime) -> None:
+    """Records one event of each, in their order."""
+    holders = {id: await holder_of(session, rules, id, now) for id in {one.organisation_id for one in listings}}
+    await record_all(session, [_routed(rules, event, one, holders[one.organisation_id], now) for one in listings])
 
 
 @dataclass(slots=True)

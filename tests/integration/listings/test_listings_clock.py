@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from time import monotonic
 from uuid import UUID
 
@@ -295,6 +296,35 @@ async def test_the_loop_survives_what_fails(sessions: Sessions, scheduler: Sched
 
 async def _is_lapsed(owner: Trader, listing: Json) -> bool:
     return await state_of(owner, listing) == "lapsed"
+
+
+async def test_what_ends_at_one_moment_ends_together_and_in_order_and_each_by_itself_where_one_is_held(
+    sessions: Sessions, scheduler: Scheduler, clock: FakeClock, holder: Trader, seeker: Trader
+) -> None:
+    offers = [await (holder, seeker)[number % 2].offer(available_until=at(hours=1, seconds=number // 5)) for number in range(20)]
+    wanted = await seeker.want()
+    await holder.answered(offers[4], wanted, "accept")
+    clock.move(hours=1, seconds=10)
+    async with a_lock_on(sessions, offers[7]):
+        assert await scheduler.catch_up() == 19, "one is held, and holds nobody up"
+    await until(scheduler.catch_up, "it is done when it is let go")
+    lapsed = [one.subject for one in await told(sessions) if one.type == "offer.lapsed"]
+    by_end = [sorted(one["id"] for one in offers[start : start + 5] if one is not offers[7]) for start in (0, 5, 10, 15)]
+    assert lapsed == [*chain(*by_end), offers[7]["id"]]
+
+    later = [await (holder, seeker)[number % 2].offer(available_until=at(hours=2)) for number in range(150)]
+    accepted = await seeker.want()
+    deal = await holder.answered(later[70], accepted, "accept")
+    clock.move(hours=1)
+    assert await scheduler.catch_up() == 150
+    events = (await told(sessions))[-151:]
+    assert [one.subject for one in events if one.type == "offer.lapsed"] == sorted(one["id"] for one in later)
+    (voided,) = (one for one in events if one.type == "deal.voided")
+    assert voided.subject == deal["id"]
+    async with sessions() as session:
+        count = text("select count(distinct xmin::text) from offers where available_until = :at")
+        transactions = (await session.execute(count, {"at": NOW + timedelta(hours=2)})).scalar_one()
+    assert transactions == 2, "150, a hundred at a time"
 
 
 async def test_a_running_part_looks_four_times_in_the_two_seconds_that_it_has(
