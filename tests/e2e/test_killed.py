@@ -8,7 +8,7 @@ from threading import Event
 
 import httpx
 
-from tests.e2e.people import Member, join, offer_body, want_body
+from tests.e2e.people import Json, Member, join, offer_body, want_body
 from tests.e2e.running import Exchange, until
 
 WRITERS = 6
@@ -30,6 +30,8 @@ def write_until_it_dies(member: Member, side: str, gone: Event, acknowledged: li
 def test_what_was_acknowledged_survives_a_kill_in_the_middle_of_a_load(mortal: Exchange) -> None:
     http = mortal.start()
     members = [join(http, "cooperative") for _ in range(WRITERS)]
+    first = members[0].want(maximum=None)["id"]
+    members[1].offer()  # whatever is published from here on finds a counterpart
     acknowledged: list[str] = []
     gone = Event()
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -49,13 +51,27 @@ def test_what_was_acknowledged_survives_a_kill_in_the_middle_of_a_load(mortal: E
 
         published = {name for name, state in stored.items() if state == "published"}
         until(lambda: published <= {event["subject"] for event in members[0].feed()}, "the feed tells of all that stands")
-        events = [event for member in members for event in member.feed()]
+        until(lambda: published - {first} <= ranked(heard_by(members)), "each that stands found its counterparts")
+        events = heard_by(members)
         assert max(Counter(event["id"] for event in members[0].feed()).values()) == 1
-        once = {event["id"]: event for event in events}.values()
-        told = Counter((event["subject"], one) for event in once if "match.proposed" in event["type"] for one in event["data"]["told"])
-        assert told, "nothing was told"
+        told = Counter((event["subject"], one) for event in events if is_match(event) for one in event["data"]["told"])
         assert max(told.values()) == 1, "a side was told of a pair twice"
-        assert {event["subject"] for event in once if event["type"].endswith("published.v1")} <= stored.keys(), "an event of nothing"
+        assert {event["subject"] for event in events if event["type"].endswith("published.v1")} <= stored.keys(), "an event of nothing"
+
+
+def heard_by(members: list[Member]) -> list[Json]:
+    """Each event that any of them hears of, once."""
+    return list({event["id"]: event for member in members for event in member.feed()}.values())
+
+
+def is_match(event: Json) -> bool:
+    return bool(event["type"] == "pe.ayni.match.proposed.v1")
+
+
+def ranked(events: list[Json]) -> set[str]:
+    """The listings whose publication has told of matches, of all that it found."""
+    rankings = Counter((cause["listing_id"], cause["count"]) for event in events if is_match(event) for cause in (event["data"]["cause"],))
+    return {listing for (listing, count), heard in rankings.items() if heard == count}
 
 
 def everything(member: Member, path: str) -> list[dict[str, str]]:
