@@ -16,7 +16,7 @@ SHOWN = 8
 TRIED = 80  # the best of those told, to find as many that stand
 LOOKED_AT = 2000  # events; the newest
 PAGE = 1000
-QUIET_SECONDS = 0.5
+QUIET_SECONDS = 2.0
 SETTLED_PAGES = 20
 PROPOSED, LAPSED = "pe.ayni.match.proposed.v1", "pe.ayni.match.lapsed.v1"
 ONLOOKER = Caller(UUID(int=0), None, frozenset({"listings:read"}))

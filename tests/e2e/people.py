@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from itertools import count
 from typing import Any
 
 import httpx
+
+from tests.e2e.running import until
 
 Json = dict[str, Any]
 WEIGHTS = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
@@ -13,11 +16,12 @@ BY_PRODUCT = {"own_process_by_product": True, "directly_usable": True, "post_con
     ("same_process", "ancillary_activity", "mixed_with_hazardous"), False
 )
 COTTON = "textile.cotton_offcuts"
+NUMBERS = count(secrets.randbelow(10**6))  # drawn one by one, two of some hundred would be the same now and then
 
 
 def new_tax_id() -> str:
     """A RUC of nobody: prefix 20, the range 2099..., the right check digit."""
-    body = f"2099{secrets.randbelow(10**6):06d}"
+    body = f"2099{next(NUMBERS) % 10**6:06d}"
     return body + str((11 - sum(int(d) * w for d, w in zip(body, WEIGHTS, strict=True)) % 11) % 10)
 
 
@@ -36,7 +40,8 @@ class Member:
         return self.http.request(method, path, headers=headers, **options)
 
     def get(self, path: str, **params: Any) -> Any:
-        answer = self.call("GET", path, params=params)
+        """The body; a 503 says "ask again in a moment", and is taken at its word."""
+        answer = until(lambda: got if (got := self.call("GET", path, params=params)).status_code != 503 else None, f"{path} answers")
         assert answer.status_code == 200, answer.text
         return answer.json()
 

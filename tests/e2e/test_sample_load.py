@@ -40,8 +40,9 @@ def sampled(port: int) -> Iterator[Exchange]:
 
 def token_of(gateway: str, organisation: SampleOrganisation) -> str | None:
     """None where it has not joined yet."""
+    credentials = {"email": organisation.cells["email"], "password": organisation.password}
     try:
-        answer = httpx.post(f"{gateway}/v1/sessions", json={"email": organisation.cells["email"], "password": organisation.password})
+        answer = httpx.post(f"{gateway}/v1/sessions", json=credentials, timeout=30)
     except httpx.TransportError:
         return None
     return str(answer.json()["token"]) if answer.is_success else None
