@@ -14,7 +14,7 @@ from typing import Any
 
 from infra.embedded.process import until
 
-START_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 @dataclass
@@ -46,16 +46,16 @@ class ExchangeProcess:
         def is_ready() -> bool:
             return process.poll() is not None or (self.running_path.exists() and self.running_path.stat().st_mtime_ns != stale)
 
-        assert await until(is_ready, START_SECONDS), "it is not ready in time"
+        assert await until(is_ready, PATIENCE_SECONDS), "it is not ready in time"
         assert process.poll() is None, process.communicate()[1]
         found: dict[str, Any] = json.loads(self.running_path.read_text())
         return found
 
     def end(self, order: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
-        """Exit code, stdout, stderr; fails where it takes more than 5 s."""
+        """Exit code, stdout, stderr."""
         assert self.process is not None
         self.process.send_signal(order)
-        said, complained = self.process.communicate(timeout=5)
+        said, complained = self.process.communicate(timeout=PATIENCE_SECONDS)
         return self.process.returncode, said, complained
 
     def kill(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
-from exchange_process import ExchangeProcess
+from exchange_process import PATIENCE_SECONDS, ExchangeProcess
 
 from infra.embedded.process import until, works_in
 
@@ -65,7 +65,7 @@ async def test_running_json_is_for_its_owner_alone_and_gone_when_it_has_stopped(
 
 
 @pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
-async def test_it_stops_within_5_s_with_a_live_stream_open(tiny: ExchangeProcess, order: signal.Signals) -> None:
+async def test_it_stops_with_a_live_stream_open(tiny: ExchangeProcess, order: signal.Signals) -> None:
     gateway = (await tiny.open())["gateway"]
     async with httpx.AsyncClient(base_url=gateway) as client, client.stream("GET", "/stream") as answer:
         await anext(answer.aiter_bytes())
@@ -76,7 +76,7 @@ async def test_it_stops_within_5_s_with_a_live_stream_open(tiny: ExchangeProcess
     assert not has_server(tiny.var)
 
 
-async def test_it_stops_within_5_s_though_a_part_does_not(tiny: ExchangeProcess) -> None:
+async def test_it_stops_though_a_part_does_not(tiny: ExchangeProcess) -> None:
     tiny.environment["TINY_STUBBORN"] = "yes"
     await tiny.open()
 
@@ -89,7 +89,7 @@ async def test_it_stops_within_5_s_though_a_part_does_not(tiny: ExchangeProcess)
 
 async def test_it_stops_while_it_starts(tiny: ExchangeProcess) -> None:
     process = tiny.begin()
-    assert await until((tiny.var / "postgresql/postgresql.log").exists, 10)
+    assert await until((tiny.var / "postgresql/postgresql.log").exists, PATIENCE_SECONDS)
 
     code, _, complained = tiny.end()
 
@@ -127,7 +127,7 @@ async def test_a_taken_port_is_named_before_anything_starts(tiny: ExchangeProces
         listener.listen()
         tiny.port = listener.getsockname()[1]
 
-        _, complained = tiny.begin().communicate(timeout=20)
+        _, complained = tiny.begin().communicate(timeout=PATIENCE_SECONDS)
 
     assert tiny.process is not None
     assert tiny.process.returncode == 2
@@ -141,7 +141,7 @@ async def test_two_exchanges_never_share_a_folder(tiny: ExchangeProcess) -> None
     second = ExchangeProcess(tiny.var)
 
     process = second.begin()
-    _, complained = process.communicate(timeout=20)
+    _, complained = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert tiny.process is not None
     assert process.returncode == 2
@@ -155,7 +155,7 @@ async def test_it_ends_with_an_error_when_its_database_does(tiny: ExchangeProces
     os.kill(server, signal.SIGQUIT)
 
     assert tiny.process is not None
-    _, complained = tiny.process.communicate(timeout=10)
+    _, complained = tiny.process.communicate(timeout=PATIENCE_SECONDS)
     assert tiny.process.returncode == 1
     assert "PostgreSQL has ended by itself" in complained
     assert not tiny.running_path.exists()
@@ -176,7 +176,7 @@ async def test_the_sample_is_loaded_into_a_new_database_only(tiny: ExchangeProce
 async def test_a_sample_that_was_cut_short_is_completed_by_the_next_start(tiny: ExchangeProcess) -> None:
     tiny.environment["TINY_SAMPLE"] = "die"
     process = tiny.begin()
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == -signal.SIGKILL
 
     tiny.environment["TINY_SAMPLE"] = "load"
@@ -200,7 +200,7 @@ async def test_a_given_database_is_used_and_no_server_is_started(tiny: ExchangeP
 async def test_a_given_database_that_does_not_answer_is_said_so(tiny: ExchangeProcess, dsn: str) -> None:
     tiny.environment["DATABASE_URL"] = dsn
 
-    _, complained = tiny.begin().communicate(timeout=60)
+    _, complained = tiny.begin().communicate(timeout=PATIENCE_SECONDS)
 
     assert tiny.process is not None
     assert tiny.process.returncode == 1
@@ -215,7 +215,7 @@ async def test_a_given_role_that_may_make_no_roles_is_said_so(tiny: ExchangeProc
     await admin.close()
     tiny.environment["DATABASE_URL"] = f"postgresql://humble:humble@{empty_database.rpartition('@')[2]}"
 
-    _, complained = tiny.begin().communicate(timeout=60)
+    _, complained = tiny.begin().communicate(timeout=PATIENCE_SECONDS)
 
     assert complained == "ayni: the role of DATABASE_URL may not create roles: name one that may\n"
 

@@ -165,7 +165,7 @@ async def ayni(*words: str) -> tuple[int, str, str]:
 
 async def until_gone(process: psutil.Process) -> None:
     """Raises AssertionError where it stays."""
-    _, alive = await asyncio.to_thread(psutil.wait_procs, [process], timeout=20)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, [process], timeout=60)
     assert alive == []
 
 

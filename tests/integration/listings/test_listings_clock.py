@@ -42,7 +42,7 @@ from tests.integration.listings.traders import (
 
 PULP = "agrofood.fruit_pulp"  # keeps for 48 hours
 WASTE = BY_PRODUCT | {"own_process_by_product": False}
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 async def until(is_so: Callable[[], Awaitable[object]], what: str) -> None:

@@ -31,7 +31,7 @@ from tests.unit.matching.trading import NOW, RULEBOOK, partitions_of
 
 Found = TypeVar("Found")
 Told = Counter[tuple[tuple[UUID, UUID], UUID]]
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 CUT_OFF = "select pg_terminate_backend(pid, 2000) from bus.members where member = $1"
 MATCH_EVENTS = "select headers->>'ce_type' as kind, value from outbox where headers->>'ce_type' like 'pe.ayni.match.%' order by id"
 

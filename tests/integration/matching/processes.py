@@ -83,7 +83,7 @@ class Market:
             part_at=others.at,
         )
         await stack.enter_async_context(served(Placed("matching", app), listener, Patience(SECONDS_TO_STOP)))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=10))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))
         process = Process(address, app, http, stack)
 
         async def has_partitions() -> bool:

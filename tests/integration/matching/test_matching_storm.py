@@ -168,7 +168,7 @@ async def test_nothing_is_missed_and_nothing_told_twice_whatever_happens_to_the_
 
 async def assert_lists(market: Market, owner: Owner, histories: dict[int, History]) -> None:
     """Every list, asked of this process, is the reference's."""
-    async with httpx.AsyncClient(base_url=owner.address, timeout=10) as http:
+    async with httpx.AsyncClient(base_url=owner.address, timeout=30) as http:
         for fact in market.listings.facts.values():
             found = await Member(http, fact.organisation_id).pages(limit=50, **{side_of(fact): fact.id})
             expected = [

@@ -35,7 +35,7 @@ async def dsn(empty_database: str) -> str:
 
 @pytest.fixture
 def settings(dsn: str, tmp_path: Path) -> NotificationsSettings:
-    own = {"database_url": dsn, "internal_token": TOKEN, "pool_size": 5, "link_secret": LINK_SECRET, "mail_folder": tmp_path / "mail"}
+    own = {"database_url": dsn, "internal_token": TOKEN, "pool_size": 10, "link_secret": LINK_SECRET, "mail_folder": tmp_path / "mail"}
     return NotificationsSettings.model_validate(
         own | {"public_url": "https://ayni.example.pe", "mail_from": "Ayni <avisos@ayni.example.pe>"}
     )

@@ -116,9 +116,9 @@ def listening_aside(sink: Sink) -> Iterator[int]:
 
     thread = threading.Thread(target=lambda: asyncio.run(listen()))
     thread.start()
-    port, end = begun.result(timeout=10)
+    port, end = begun.result(timeout=60)
     try:
         yield port
     finally:
         end()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
