@@ -15,9 +15,14 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from infra.embedded.postgres import Postgres
 from infra.kafka import KafkaCluster
+
+# The same examples on every machine, however slow: what a run finds must not depend on when and where it ran.
+settings.register_profile("suite", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 structlog.configure(
     processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)],  # rich ones take seconds

@@ -25,7 +25,7 @@ from infra.kafka.properties import HOST, Node
 from infra.kafka.warm import is_open, warm_up
 from kit.bus_kafka import brokers_of
 
-START_SECONDS = 90.0  # three nodes need 9 s on two idle cores; recovery after a kill reads the last segments
+START_SECONDS = 180.0  # three nodes need 9 s on two idle cores; recovery after a kill reads the last segments
 POLL_SECONDS = 0.2
 TRIES = 5
 PORTS = range(15_000, 32_000)  # below those that the kernel lends to outgoing connections: a killed broker finds its port free again

@@ -21,7 +21,7 @@ ERROR = 0
 def parsed(file: Path) -> dict[str, Any]:
     assert (INSTALLED / "node_modules").is_dir(), "the parser is not installed: `make test` does it"
     command = [str(NODE), str(INSTALLED / "check.mjs"), str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -98,4 +98,4 @@ def open_bus(specification: dict[str, Any]) -> Bus:
     if given.pop("adapter") == "postgres":
         return PostgresBus(given.pop("dsn"), **given)
     session = given["session_timeout_seconds"]
-    return KafkaBus(given["servers"], timeouts=KafkaTimeouts(session, rebalance_seconds=15, request_seconds=20, send_seconds=10))
+    return KafkaBus(given["servers"], timeouts=KafkaTimeouts(session, rebalance_seconds=60, request_seconds=70, send_seconds=30))

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from kit.bus import Bus, CommitFailedError, Message, Record, TopicPartition
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 120.0
 
 MakeTopic = Callable[[int], Awaitable[str]]
 

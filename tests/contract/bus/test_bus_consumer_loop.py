@@ -40,7 +40,7 @@ class Handler(Changes):
 async def test_what_was_handled_is_committed(bus: Bus, make_topic: MakeTopic) -> None:
     topic, dead, handler = await make_topic(1), await make_topic(1), Handler()
     await bus.publish([message(topic, number) for number in range(5)])
-    async with running(ConsumerLoop(bus, "loop", [topic], handler, dead_letter_topic=dead)):
+    async with running(ConsumerLoop(bus, "loop", [topic], handler, dead_letter_topic=dead, drain_seconds=60)):
         await handler.until_handled(0, 1, 2, 3, 4)
 
     async with Reader(bus, "loop", topic) as reader:
@@ -59,7 +59,7 @@ async def test_a_loop_that_is_ended_finishes_and_commits_the_batch_in_hand(bus: 
         await may_finish.wait()
 
     await bus.publish([message(topic, 1)])
-    task = asyncio.create_task(ConsumerLoop(bus, "drain", [topic], handle, dead_letter_topic=dead).run())
+    task = asyncio.create_task(ConsumerLoop(bus, "drain", [topic], handle, dead_letter_topic=dead, drain_seconds=60).run())
     await entered.wait()
     task.cancel()
     may_finish.set()
@@ -134,7 +134,7 @@ async def test_a_transient_error_holds_only_its_partition_back_and_is_retried(bu
     handler.failing[1] = error
     async with running(ConsumerLoop(bus, "transient", [topic], handler, dead_letter_topic=dead, longest_backoff_seconds=0.2)):
         await bus.publish([message(topic, 1, 0), message(topic, 2, 0)])
-        await handler.until(lambda: len(handler.calls) == 2)
+        await handler.until(lambda: len(handler.calls) >= 2)
         await bus.publish([message(topic, 3, 1)])
         await handler.until_handled(3)
         await handler.until(lambda: sum(call[0] == 1 for call in handler.calls) > 5)

@@ -37,7 +37,7 @@ async def port(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     async with listening(sink) as nobodys:
         pass
     async with listening(sink) as number:
-        mailers = [SmtpMailer(server_of(f"smtp://127.0.0.1:{one}"), seconds=5) for one in (number, nobodys)]
+        mailers = [SmtpMailer(server_of(f"smtp://127.0.0.1:{one}"), seconds=60) for one in (number, nobodys)]
         yield Port(*mailers, lambda: list({one.id: one.content for one in sink.taken}.values()))
 
 

@@ -94,7 +94,7 @@ async def test_streams_end_within_a_second_of_the_end_and_resume_elsewhere_witho
         await anext(pieces)
         exchange.feed.tell(3)
         heard = await heard_of(pieces, 3)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             _, rest = await asyncio.gather(server.aclose(), anext(pieces))
             assert [piece async for piece in pieces] == []
 

@@ -40,16 +40,23 @@ class ExchangeProcess:
 
     async def open(self) -> dict[str, Any]:
         """Starts it; what it says of itself when it is ready."""
+        stale = self._written()
         process = self.begin()
-        stale = self.running_path.stat().st_mtime_ns if self.running_path.exists() else 0
 
         def is_ready() -> bool:
-            return process.poll() is not None or (self.running_path.exists() and self.running_path.stat().st_mtime_ns != stale)
+            return process.poll() is not None or self._written() not in (None, stale)
 
         assert await until(is_ready, PATIENCE_SECONDS), "it is not ready in time"
         assert process.poll() is None, process.communicate()[1]
         found: dict[str, Any] = json.loads(self.running_path.read_text())
         return found
+
+    def _written(self) -> int | None:
+        """When; None: there is no word of it, or it is just being taken back."""
+        try:
+            return self.running_path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
 
     def end(self, order: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
         """Exit code, stdout, stderr."""

@@ -57,7 +57,7 @@ async def complaint(server: Postgres) -> str:
             said.append(str(error))
         return bool(said)
 
-    assert await until(has_complained, 10)
+    assert await until(has_complained, 60)
     return said[0]
 
 

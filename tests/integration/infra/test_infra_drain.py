@@ -21,7 +21,7 @@ from infra.embedded.process import until
 from kit.forwarding import PartRequest
 from kit.forwarding_http import EndedByCaller, HttpPart
 
-PATIENCE = 5
+PATIENCE = 60
 CALLERS = 8
 POST = PartRequest("POST", "/", body=b"{}")
 
@@ -117,7 +117,7 @@ async def test_a_socket_that_its_supervisor_keeps_loses_nobody_between_two_proce
 
 
 async def test_readiness_fails_first_and_calls_are_still_taken(listener: socket.socket) -> None:
-    async with httpx.AsyncClient(base_url=url_of(listener)) as http, served(Shop(), listener, notice_seconds=1) as close:
+    async with httpx.AsyncClient(base_url=url_of(listener)) as http, served(Shop(), listener, notice_seconds=2) as close:
         assert (await http.get("/readyz")).status_code == 200
         closing = asyncio.create_task(close())
         await asyncio.sleep(0)

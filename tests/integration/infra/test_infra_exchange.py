@@ -21,7 +21,7 @@ async def tiny(server_folder: Path) -> AsyncIterator[ExchangeProcess]:
     exchange = ExchangeProcess(server_folder / "var")
     yield exchange
     exchange.kill()
-    assert await until(lambda: not has_server(exchange.var), 10), "its server outlived it"
+    assert await until(lambda: not has_server(exchange.var), PATIENCE_SECONDS), "its server outlived it"
 
 
 def has_server(var: Path) -> bool:

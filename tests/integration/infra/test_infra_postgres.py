@@ -88,7 +88,7 @@ async def test_a_server_ends_when_its_parent_is_killed(server: Postgres) -> None
     parent.kill()
     parent.wait()
 
-    assert await until(lambda: not works_in(pid, server.directory / "data"), 10)
+    assert await until(lambda: not works_in(pid, server.directory / "data"), 60)
     assert await ask(await server.start(), "select word from kept") == "before the kill"
 
 
@@ -165,7 +165,7 @@ async def test_a_server_that_ends_by_itself_is_noticed(server: Postgres) -> None
     assert pid is not None
 
     os.kill(pid, signal.SIGQUIT)
-    await until(lambda: not works_in(pid, server.directory / "data"), 10)
+    await until(lambda: not works_in(pid, server.directory / "data"), 60)
 
     with pytest.raises(EmbeddedPostgresError, match="ended by itself"):
         server.check()

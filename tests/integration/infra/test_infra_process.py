@@ -34,7 +34,7 @@ async def test_a_process_that_asked_for_it_ends_when_its_parent_is_killed(tmp_pa
     parent.kill()
     parent.wait()
 
-    assert await until(lambda: not works_in(child, tmp_path), 5)
+    assert await until(lambda: not works_in(child, tmp_path), 60)
 
 
 def start_family(folder: Path) -> tuple[subprocess.Popen[bytes], int]:

@@ -37,7 +37,7 @@ async def shop(empty_database: str, tmp_path: Path) -> Shop:
 @pytest.fixture
 async def bus(shop: Shop) -> AsyncIterator[PostgresBus]:
     """Started, as the service's role."""
-    opened = PostgresBus(shop.service, session_timeout_seconds=3)
+    opened = PostgresBus(shop.service, session_timeout_seconds=30)
     await opened.start()
     yield opened
     await opened.stop()
@@ -62,7 +62,7 @@ async def owner(shop: Shop) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]
 @pytest.fixture
 async def kafka_bus(broker: KafkaCluster) -> AsyncIterator[KafkaBus]:
     """Started, with a short patience."""
-    opened = KafkaBus(broker.servers, timeouts=KafkaTimeouts(session_seconds=3, rebalance_seconds=10, request_seconds=15, send_seconds=4))
+    opened = KafkaBus(broker.servers, timeouts=KafkaTimeouts(session_seconds=10, rebalance_seconds=15, request_seconds=20, send_seconds=15))
     await opened.start()
     yield opened
     await opened.stop()

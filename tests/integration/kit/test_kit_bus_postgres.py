@@ -84,7 +84,7 @@ async def test_a_member_whose_connection_was_cut_is_told_revoked_and_joins_again
     consumer = bus.consumer("cut", [TOPIC], told)
     await consumer.start()
     await consumer.poll(0, 10)
-    await pool.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'consumer.cut'")
+    await pool.execute("select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'consumer.cut'")
     await bus.publish([message(1)])
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not (found := await consumer.poll(1.0, 10)):
@@ -112,7 +112,7 @@ async def test_a_poll_while_the_server_cannot_be_reached_raises_what_passes_by_i
     await consumer.start()
     await consumer.poll(0, 10)
     await admin.execute(f'alter database "{database}" connection limit 0')
-    await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'consumer.down'")
+    await admin.execute("select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'consumer.down'")
     try:
         with pytest.raises(asyncpg.TooManyConnectionsError) as failure:
             await poll_on()

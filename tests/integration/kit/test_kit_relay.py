@@ -87,7 +87,7 @@ async def test_a_relay_killed_at_random_points_loses_nothing_doubles_nothing_and
     shop: Shop, bus: PostgresBus, pool: Pool
 ) -> None:
     chance = random.Random(7)
-    keys, steps, kills = 6, 198, 5
+    keys, steps, kills, left = 6, 198, 5, list[int]()
 
     async def writer(key: str) -> None:
         for number in range(0, steps, 3):
@@ -101,7 +101,8 @@ async def test_a_relay_killed_at_random_points_loses_nothing_doubles_nothing_and
             enough = (kill + chance.random()) / kills * keys * steps
             async with relay_process(shop):
                 await _until(pool, f"select count(*) >= {enough} from outbox where sent_at is not null")  # noqa: S608
-    assert await pool.fetchval("select count(*) > 0 from outbox where sent_at is null"), "every relay was killed with work in hand"
+            left.append(await pool.fetchval("select count(*) from outbox where sent_at is null"))
+    assert any(left), "a relay was killed with work in hand"
     async with running(Relay(pool, bus, "shop")):
         records = await read(bus, keys * steps)
 

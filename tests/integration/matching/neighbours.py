@@ -16,9 +16,11 @@ from kit.identity import ALL_SCOPES, INTERNAL, INTERNAL_ONLY, Caller, caller_of
 from kit.ids import new_id
 from kit.problems import NotFound, Relayed, document
 from kit.web import answer_problems
+from tests.integration.matching.owners import until
 from tests.unit.matching.trading import deal_of, partitions_of
 
 TOKEN = "internal"
+PATIENCE_SECONDS = 120.0
 Json = dict[str, Any]
 
 
@@ -111,14 +113,22 @@ class Member:
         return await self.http.request(method, path, params=query, headers=headers, json=body)
 
     async def get(self, path: str, **query: Any) -> Any:
-        answer = await self.call("GET", path, **query)
+        """A 503 says "ask again in a moment", and is taken at its word, as by `post`."""
+        answer = await self._settled("GET", path, **query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     async def post(self, path: str, body: Json | None = None) -> Any:
-        answer = await self.call("POST", path, body)
+        answer = await self._settled("POST", path, body)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def _settled(self, method: str, path: str, body: Json | None = None, **query: Any) -> httpx.Response:
+        async def settled() -> httpx.Response | None:
+            answer = await self.call(method, path, body, **query)
+            return None if answer.status_code == 503 else answer
+
+        return await until(settled, f"{path} answers", PATIENCE_SECONDS)
 
     async def pages(self, limit: int = 7, **query: Any) -> list[Json]:
         """A whole list, page by page."""

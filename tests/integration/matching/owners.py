@@ -32,7 +32,7 @@ from tests.unit.matching.trading import NOW, RULEBOOK, partitions_of
 Found = TypeVar("Found")
 Told = Counter[tuple[tuple[UUID, UUID], UUID]]
 PATIENCE_SECONDS = 60.0
-CUT_OFF = "select pg_terminate_backend(pid, 2000) from bus.members where member = $1"
+CUT_OFF = "select pg_terminate_backend(pid, 10000) from bus.members where member = $1"
 MATCH_EVENTS = "select headers->>'ce_type' as kind, value from outbox where headers->>'ce_type' like 'pe.ayni.match.%' order by id"
 
 
@@ -125,7 +125,7 @@ class Standing:
         """One more member of the group; it has partitions when this returns."""
         pool = await self.stack.enter_async_context(asyncpg.create_pool(self.dsn, min_size=1, max_size=4))
         self.stack.push_async_callback(_terminate, pool)
-        bus = PostgresBus(self.dsn, session_timeout_seconds=3)
+        bus = PostgresBus(self.dsn, session_timeout_seconds=30)
         await bus.start()
         self.stack.push_async_callback(bus.stop)
         ownership = Ownership(pool, rulebook, address)

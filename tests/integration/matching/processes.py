@@ -26,7 +26,7 @@ from tests.integration.matching.owners import Standing, until
 from tests.unit.matching.trading import CATALOGUE, NOW
 
 SECONDS_TO_STOP = 5.0
-PATIENT = {"waits_for_listing_seconds": 5, "waits_for_owner_seconds": 10, "waits_for_answer_seconds": 5}  # a test machine may be slow
+PATIENT = {"waits_for_listing_seconds": 30, "waits_for_owner_seconds": 60, "waits_for_answer_seconds": 30}  # a test machine may be slow
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Market:
         listener = stack.enter_context(bind(0))
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         given = {"database_url": self.standing.dsn, "internal_token": TOKEN, "pool_size": 6, "address": address}
-        bus = PostgresBus(self.standing.dsn, session_timeout_seconds=3)
+        bus = PostgresBus(self.standing.dsn, session_timeout_seconds=30)
         await bus.start()
         stack.push_async_callback(bus.stop)
         others = await stack.enter_async_context(HttpParts())
@@ -83,7 +83,7 @@ class Market:
             part_at=others.at,
         )
         await stack.enter_async_context(served(Placed("matching", app), listener, Patience(SECONDS_TO_STOP)))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=120))
         process = Process(address, app, http, stack)
 
         async def has_partitions() -> bool:

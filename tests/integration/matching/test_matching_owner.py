@@ -174,7 +174,7 @@ async def test_a_commit_whose_outcome_nobody_knows_loses_nothing(standing: Stand
     admin = await asyncpg.connect(admin_dsn)
     await admin.execute(
         "create sequence matching.commits; create function matching.dawdle() returns trigger language plpgsql security definer as $$"
-        " begin if nextval('matching.commits') = 1 then perform pg_sleep(3); end if; return null; end $$;"
+        " begin if nextval('matching.commits') = 1 then perform pg_sleep(30); end if; return null; end $$;"
         " create constraint trigger dawdles after insert on matching.standing deferrable initially deferred"
         " for each row when (new.side = 'offer') execute function matching.dawdle()"
     )

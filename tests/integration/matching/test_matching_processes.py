@@ -132,7 +132,7 @@ async def test_an_owner_that_has_lost_its_partition_refuses_and_the_asker_looks_
 
 
 async def test_without_an_owner_a_reader_waits_for_one_and_is_sent_away_when_none_comes(market: Market) -> None:
-    process = await market.process(waits_for_owner_seconds=3)
+    process = await market.process(waits_for_owner_seconds=8)
     offered = offer()
     await market.publish(event_of(offered))
     await market.standing.handled()
@@ -211,7 +211,7 @@ async def test_a_process_that_the_bus_has_forgotten_to_tell_takes_nothing_from_a
 
 async def test_an_address_that_is_somebody_elses_by_now_is_taken_for_an_owner_that_is_away(market: Market) -> None:
     """After a restart the table may name an address at which another part answers, with problems and objects of its own."""
-    process, stranger = await market.process(waits_for_owner_seconds=0.3), await market.stranger()
+    process, stranger = await market.process(waits_for_owner_seconds=0.3, doubts_owner_seconds=3600), await market.stranger()
     offered = offer()
     await market.publish(event_of(offered), event_of(want()))
     await market.standing.handled()

@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from contracts.envelope import Event
-from tests.integration.matching.owners import Owner, Stall, Standing
+from tests.integration.matching.owners import PATIENCE_SECONDS, Owner, Stall, Standing
 from tests.unit.matching.trading import CATALOGUE, HOLDER, event_of, offer, want
 
 PLACES = ("before_fence", "inside_copy", "before_commit")
@@ -27,12 +27,12 @@ async def stalled_and_followed(standing: Standing, place: str, *, is_fenced: boo
     first.freezes, first.handler.at = True, stall
     first.has_outcome.clear()
     await standing.publish(offered)
-    await asyncio.wait_for(stall.reached.wait(), 5)
+    await asyncio.wait_for(stall.reached.wait(), PATIENCE_SECONDS)
     await standing.cut_off()
     second = await standing.owner("second", at=gate, is_fenced=is_fenced)
-    await asyncio.wait_for(gate.reached.wait(), 10)
+    await asyncio.wait_for(gate.reached.wait(), PATIENCE_SECONDS)
     stall.let_go.set()
-    await asyncio.wait_for(first.has_outcome.wait(), 5)
+    await asyncio.wait_for(first.has_outcome.wait(), PATIENCE_SECONDS)
     await first.end()
     gate.let_go.set()
     await standing.publish(late)
@@ -72,7 +72,7 @@ async def test_a_former_owner_in_the_middle_of_its_transaction_is_ended(standing
     await standing.handled()
     first.freezes, first.handler.at = True, stall
     await standing.publish(event_of(offer()))
-    await asyncio.wait_for(stall.reached.wait(), 5)
+    await asyncio.wait_for(stall.reached.wait(), PATIENCE_SECONDS)
     epoch = first.ownership.epochs[TEXTILE]
     await standing.cut_off()
     second = await standing.owner("second")

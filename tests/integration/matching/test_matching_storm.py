@@ -34,7 +34,7 @@ from tests.unit.matching.trading import RULEBOOK, some_history
 HOUSE = Path(__file__).parents[3]
 SESSION_SECONDS = 3.0
 ENOUGH = 50  # tellings, below which a market shows nothing
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 180.0
 CLIENTS, MOST = 4, 60
 SEED = 7
 LOG = "select partition, headers, value from bus.log where topic = $1 order by partition, position"
@@ -51,7 +51,7 @@ class Owner:
         self.process.send_signal(number)
 
     async def ended(self) -> None:
-        await asyncio.wait_for(self.process.wait(), 15)
+        await asyncio.wait_for(self.process.wait(), PATIENCE_SECONDS)
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Storm:
         process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, cwd=HOUSE)
         self.stack.push_async_callback(_killed, process)
         assert process.stdout is not None
-        address = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
+        address = (await asyncio.wait_for(process.stdout.readline(), PATIENCE_SECONDS)).decode().strip()
         assert address, "the process ended before it was ready"
         return Owner(process, address)
 
@@ -80,7 +80,7 @@ class Storm:
         async def does() -> bool:
             return bool(await self.market.standing.pool.fetchval(query, owner.address)) is something
 
-        await until(does, f"{owner.address} owns {'something' if something else 'nothing'}", 40)
+        await until(does, f"{owner.address} owns {'something' if something else 'nothing'}", PATIENCE_SECONDS)
 
     async def client(self, random: Random) -> None:
         """Publishes as listings does, one after another, until the storm is over."""

@@ -226,7 +226,7 @@ async def test_a_reader_is_woken_although_the_listening_connection_was_lost(
 ) -> None:
     await waiting(http, 0)
     admin = await asyncpg.connect(empty_database)
-    await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'notifications.watch'")
+    await admin.execute("select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'notifications.watch'")
     await admin.close()
 
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
