@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from kit.settings import PartSettings
 
 Sessions = async_sessionmaker[AsyncSession]
+CONNECT_SECONDS = 5.0
 
 
 def create_engine(settings: PartSettings, name: str) -> AsyncEngine:
@@ -29,7 +30,7 @@ def create_engine(settings: PartSettings, name: str) -> AsyncEngine:
         pool_timeout=settings.pool_wait_seconds,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"server_settings": server_settings(name, seconds), "command_timeout": seconds, "timeout": 5},
+        connect_args={"server_settings": server_settings(name, seconds), "command_timeout": seconds, "timeout": CONNECT_SECONDS},
     )
 
 
@@ -57,7 +58,7 @@ async def create_pool(settings: PartSettings, name: str, size: int | None = None
         min_size=1,
         max_size=size or settings.pool_size,
         command_timeout=seconds,
-        timeout=5,
+        timeout=CONNECT_SECONDS,
         server_settings=server_settings(name, seconds),
     )
 

@@ -31,10 +31,12 @@ structlog.configure(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _log_stays() -> Iterator[None]:
-    """A command that a test runs in this process leaves the log alone: what it would write to is closed with the test."""
+def _house_rules() -> Iterator[None]:
+    """A command that a test runs in this process leaves the log alone: what it would write to is closed with the test. And on a machine
+    that does other things a connection may take longer than a user would wait."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("infra.commands.command.configure_logging", lambda _: None)
+        patch.setattr("kit.database.CONNECT_SECONDS", 60.0)
         yield
 
 
@@ -45,7 +47,7 @@ def _open_folder() -> Iterator[Path]:
         folder.chmod(0o755)
         yield folder
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # a server's child may outlive it by a moment
 
 
 @pytest.fixture
@@ -103,6 +105,17 @@ async def empty_database(postgres_server: str) -> AsyncIterator[str]:
     try:
         await admin.execute(f'create database "{name}"')
         yield urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}"))
-        await admin.execute(f'drop database "{name}" with (force)')
+        await _drop(admin, name)
     finally:
         await admin.close()
+
+
+async def _drop(admin: asyncpg.Connection, name: str) -> None:
+    """The server gives those who are still in it five seconds to go, which a busy machine may need more than once."""
+    for is_last in (False, False, True):
+        try:
+            await admin.execute(f'drop database "{name}" with (force)')
+            return
+        except asyncpg.ObjectInUseError:
+            if is_last:
+                raise

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -90,16 +90,23 @@ async def _kept(
     name: str, check: Callable[[], None], restart: Callable[[], Awaitable[None]], say: Say, changed: Callable[[], None]
 ) -> None:
     """check raises OwnServerError where it has ended."""
-    failures = 0
     while True:
         try:
             check()
-            failures = 0
         except OwnServerError as error:
-            failures += 1
-            say(f"{str(error).splitlines()[0]}; starting it again" if failures == 1 else f"{name}: attempt {failures}")
-            await asyncio.sleep(backoff_seconds(failures, LONGEST_PAUSE_SECONDS))
-            with suppress(OwnServerError):  # seen by the next look
-                await restart()
-                changed()
+            say(f"{str(error).splitlines()[0]}; starting it again")
+            await _restarted(name, restart, say)
+            changed()
         await asyncio.sleep(WATCH_SECONDS)
+
+
+async def _restarted(name: str, restart: Callable[[], Awaitable[None]], say: Say) -> None:
+    """Tried until it is: one that could not be started does not count as ended, and would not be looked at again."""
+    for attempt in count(1):
+        await asyncio.sleep(backoff_seconds(attempt, LONGEST_PAUSE_SECONDS))
+        try:
+            await restart()
+        except OwnServerError as error:
+            say(f"{name}: attempt {attempt} failed: {str(error).splitlines()[0]}")
+        else:
+            return

@@ -30,13 +30,18 @@ STOPPING = ((signal.SIGINT, 1.8), (signal.SIGQUIT, 0.5))  # fast (a checkpoint),
 LOG_BYTES = 8 * 2**20
 LOG_LINES = 8
 LOOKED_THROUGH = 200  # a server that ends says more than the cause
-TRIES = 10
 RETRY_SECONDS = 0.1
 PORT_TAKEN = "Address already in use"
 PANIC = "PANIC:"
 DISK_FULL = "No space left on device"
 STILL_DYING = "pre-existing shared memory block"
-_NOT_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, TimeoutError)
+_NOT_YET = (
+    OSError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidPasswordError,  # another's server was quicker at the port: ours ends in a moment, and is started at another
+    TimeoutError,
+)
 _SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -128,7 +133,8 @@ class Postgres:
 
     async def _serve(self, cluster: Cluster, folder: Path, password: str) -> str:
         """Tried again where a free port was taken before the server had it, and where a killed server's last processes are still there."""
-        for is_last in (*[False] * (TRIES - 1), True):
+        deadline = monotonic() + START_SECONDS
+        while True:
             self.port = self._asked_port or _free_port()
             logged = self._logged = self._watched = self.log_path.stat().st_size
             options = ["-D", str(cluster.data), "-p", str(self.port), *_options()]
@@ -137,7 +143,8 @@ class Postgres:
             if await self._is_ready(self._process, dsn):
                 return dsn
             self._process, cause = None, self._cause(logged)
-            if is_last or not (STILL_DYING in cause or (PORT_TAKEN in cause and not self._asked_port)):
+            may_pass = STILL_DYING in cause or (PORT_TAKEN in cause and not self._asked_port)
+            if not may_pass or monotonic() > deadline:
                 break
             await asyncio.sleep(RETRY_SECONDS)
         raise EmbeddedPostgresError(f"PostgreSQL did not start over {cluster.data}{cause}")

@@ -19,11 +19,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contracts.topics import DEALS, MATCHES, OFFERS, STANDING, STANDING_PARTITIONS, WANTS
+from infra.embedded.process import until
 from tests.chaos.planted import STALLED
 from tests.chaos.system import SESSION_SECONDS, System
 
+KINDS = frozenset({"kill", "stall", "broker", "database", "poison", "repeat"})
+LATE_SECONDS = 120.0
 PUBLIC = (OFFERS, WANTS, MATCHES, DEALS)
 KILL_EVERY_SECONDS = 0.75
+GONE_SECONDS = 5.0
 REPEATED_AT_ONCE = 20
 A_COMMIT_SECONDS, AWAY_SECONDS = 0.5, 5.0
 STALLED_SECONDS = 4 * SESSION_SECONDS  # at the most; a broker that starts again gives everybody a new session
@@ -37,6 +41,7 @@ class Nemesis:
         self.system, self.random, self.seconds = system, random.Random(seed), seconds
         self.faults: Counter[str] = Counter()
         self.poisoned: set[str] = set()
+        self.offered_poison: set[str] = set()  # taken or not, as far as the broker said
         self.log: list[tuple[float, str]] = []
         self._begun = monotonic()
         self._busy: set[str] = set()
@@ -70,6 +75,7 @@ class Nemesis:
         name = self.random.choice(sorted(self.system.parts.environments.keys() - self._busy - set(self.system.parts.stalled())))
         if self.system.parts.signal(name, signal.SIGKILL):
             self._note("kill", name)
+        await until(lambda: not self.system.parts.is_alive(name), GONE_SECONDS)  # its port is free then
         await self.system.parts.begin(name)
 
     async def _stall(self) -> None:
@@ -98,6 +104,13 @@ class Nemesis:
                 self.system.trouble.with_suffix(STALLED).unlink(missing_ok=True)
             await asyncio.sleep(0.5)
 
+    async def until_all_kinds_have_come(self) -> None:
+        """Bounded. A busy machine may need longer for some than the run was planned to take: a broker that is away takes no poison."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LATE_SECONDS):
+                while not self.faults.keys() >= KINDS:  # noqa: ASYNC110 - a count sets no event
+                    await asyncio.sleep(0.1)
+
     async def until_all_are_awake(self) -> None:
         """Healed; whoever stood in the middle has gone on."""
         while self._busy or self._stalled_in_the_middle():  # noqa: ASYNC110 - the state of a process sets no event
@@ -118,7 +131,7 @@ class Nemesis:
     async def _has_lost_all(self, name: str) -> bool:
         """Whether every partition is another owner's, and rebuilt there. While the database is away nobody knows."""
         query = "select bool_and(is_ready and address <> $1) from matching.partition_owner"
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError):
             connection = await asyncpg.connect(self.system.dsn, timeout=2)
             try:
                 return bool(await connection.fetchval(query, self.system.parts.environments[name]["AYNI_ADDRESS"]))
@@ -142,6 +155,7 @@ class Nemesis:
         topic = self.random.choice((STANDING, *PUBLIC))
         partition = self.random.randrange(STANDING_PARTITIONS) if topic == STANDING else 0
         headers = [(name, value.encode()) for name, value in (POISON | {"ce_id": key, "ce_subject": key}).items()]
+        self.offered_poison.add(key)
         if await self._send([(topic, partition, key.encode(), b"{", headers)]):
             self.poisoned.add(key)
             self._note("poison", f"{topic} {key}")

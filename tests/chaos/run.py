@@ -36,7 +36,7 @@ from tests.chaos.system import System
 LISTS_READ = 400
 MOST_CORNERS = 170
 AFTERMATH_SECONDS = 6.0
-HEALED_SECONDS = 8.0  # nothing hurts any more: what is asked now is answered soon, or never
+HEALED_SECONDS = 60.0  # nothing hurts any more: what is asked now is answered soon, or never
 SERVICES = ("matching", "notifications")
 
 
@@ -88,6 +88,7 @@ class Run:
             group.create_task(load.run(is_over))
             hurting = group.create_task(nemesis.run(is_healed))
             await asyncio.sleep(self.plan.seconds)
+            await nemesis.until_all_kinds_have_come()
             is_healed.set()
             await hurting
             await nemesis.until_all_are_awake()
@@ -123,7 +124,7 @@ class Run:
             await check.check_told(connection, load, standing, self.found)
 
         await self._with_connection(tables)
-        check.check_dead_letters(await self._buried(), nemesis.poisoned, self.found)
+        check.check_dead_letters(await self._buried(), nemesis.poisoned, nemesis.offered_poison, self.found)
         return await check.check_lists(load, standing, self.found, LISTS_READ)
 
     async def _buried(self) -> Counter[str]:

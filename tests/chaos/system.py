@@ -28,7 +28,7 @@ from tests.chaos.planted import TROUBLE
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 90.0
+READY_SECONDS = 240.0
 STOP_SECONDS = 12.0
 SESSION_SECONDS = 6.0  # the least that a broker takes
 

@@ -11,7 +11,7 @@ from pathlib import Path
 CONTEXT = multiprocessing.get_context("forkserver")
 NEEDED = ("exit_codes", "run", "migrate", "dead_letters", "organisations", "licences", "backup", "restore", "importing")
 CONTEXT.set_forkserver_preload(["infra.cli", *(f"infra.commands.{name}" for name in NEEDED)])
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -46,7 +47,14 @@ class Member:
         return answer.json()
 
     def post(self, path: str, body: Json | None = None) -> Json:
-        answer = self.call("POST", path, json=body)
+        """As `get`; under a key, so that it is done once however often it is asked."""
+        headers = {"Idempotency-Key": str(uuid4())}
+
+        def settled() -> httpx.Response | None:
+            answer = self.call("POST", path, json=body, headers=headers)
+            return None if answer.status_code == 503 or "key-in-flight" in answer.text else answer
+
+        answer = until(settled, f"{path} answers")
         assert answer.status_code in (200, 201), answer.text
         return dict(answer.json())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,11 +14,12 @@ from threading import Event
 from time import monotonic
 from typing import Any, TypeVar
 
+import asyncpg
 import httpx
 
 Found = TypeVar("Found")
 COMMAND = Path(sys.executable).with_name("ayni")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 def until(look: Callable[[], Found | None], what: str, seconds: float = PATIENCE_SECONDS) -> Found:
@@ -27,6 +29,16 @@ def until(look: Callable[[], Found | None], what: str, seconds: float = PATIENCE
         assert monotonic() < deadline, f"not within {seconds:g} s: {what}"
         pause.wait(0.02)
     return found
+
+
+# So that what is seen does not depend on how fast this machine is.
+PATIENT = {
+    "AYNI_DEADLINE_SECONDS": "60",
+    "AYNI_STATEMENT_TIMEOUT_SECONDS": "60",
+    "AYNI_POOL_WAIT_SECONDS": "30",
+    "AYNI_WAITS_FOR_OWNER_SECONDS": "30",
+    "AYNI_WAITS_FOR_LISTING_SECONDS": "20",
+}
 
 
 class Exchange:
@@ -44,11 +56,11 @@ class Exchange:
 
     def client(self) -> httpx.Client:
         """Of the gateway."""
-        return httpx.Client(base_url=self.running["gateway"], timeout=30, limits=httpx.Limits(max_connections=64))
+        return httpx.Client(base_url=self.running["gateway"], timeout=90, limits=httpx.Limits(max_connections=64))
 
     def launch(self, **environment: str) -> None:
         """Begins to start it."""
-        settings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | environment
+        settings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | PATIENT | environment
         command = [COMMAND, "run", "--var", self.folder / "var", "--end-with-parent", *self.options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log)
@@ -69,6 +81,18 @@ class Exchange:
     def running(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.folder / "var" / "running.json").read_text())
         return found
+
+    def asked(self, query: str) -> Any:
+        """One value from its own database."""
+
+        async def fetch() -> Any:
+            connection = await asyncpg.connect(self.running["database"], timeout=60)
+            try:
+                return await connection.fetchval(query)
+            finally:
+                await connection.close()
+
+        return asyncio.run(fetch())
 
     def await_death(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Until it has killed itself."""

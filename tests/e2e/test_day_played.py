@@ -12,7 +12,7 @@ import pytest
 
 from infra.sample.market import read_market
 from tests.e2e.people import Member
-from tests.e2e.running import COMMAND, until
+from tests.e2e.running import COMMAND, PATIENCE_SECONDS, until
 
 FAST = "50000"  # as quickly as it can be done
 SLOW = "60"
@@ -42,7 +42,7 @@ def lot_events(member: Member, id: str) -> list[str]:
 @pytest.fixture(scope="module")
 def said(http: httpx.Client) -> str:
     """By a day that has been played."""
-    done = subprocess.run([COMMAND, "demo", "--url", str(http.base_url), "--speed", FAST], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([COMMAND, "demo", "--url", str(http.base_url), "--speed", FAST], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -86,7 +86,7 @@ def interrupted(http: httpx.Client, said: str) -> Iterator[subprocess.Popen[str]
     """A second day, a slow one, of which a line has been told."""
     running = subprocess.Popen([COMMAND, "demo", "--url", str(http.base_url), "--speed", SLOW], stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
-    until(lambda: "want" in running.stdout.readline(), "the first act", 60)
+    until(lambda: "want" in running.stdout.readline(), "the first act")
     yield running
     running.kill()
     running.stdout.close()
@@ -96,5 +96,5 @@ def test_a_day_that_is_cut_short_leaves_nothing_either(http: httpx.Client, inter
     buyer = player(http, "ensilados-paracas")
     assert len(left_of_days(buyer)) == 1
     interrupted.send_signal(signal.SIGINT)
-    assert interrupted.wait(20) == 0
+    assert interrupted.wait(PATIENCE_SECONDS) == 0
     assert left_of_days(buyer) == []

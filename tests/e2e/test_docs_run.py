@@ -32,7 +32,7 @@ def test_what_a_page_tells_people_to_paste_does_what_it_says(page: str, http: ht
     script, expected = script_of(page)
     assert expected, "a page that expects nothing proves nothing"
     environment = {"API": str(http.base_url).rstrip("/"), "TMPDIR": str(tmp_path), "PATH": "/usr/local/bin:/usr/bin:/bin"}
-    done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     said = done.stdout.split(MARK)
     for patterns, part in zip(expected, said, strict=False):

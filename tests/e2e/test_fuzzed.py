@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.e2e.people import join
-from tests.e2e.running import Exchange
+from tests.e2e.running import Exchange, until
 
 COMMAND = Path(sys.executable).with_name("st")
 SEED = "20261124"
@@ -30,8 +30,8 @@ def test_a_fuzzer_finds_no_5xx_and_nothing_that_is_not_described(mortal: Exchang
             cwd=mortal.folder,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=800,
         )
         assert run.returncode == 0, run.stdout[-6000:]
         assert "Tested: " in run.stdout
-        assert http.get("/readyz").status_code == 200
+        until(lambda: http.get("/readyz").status_code == 200, "readiness")

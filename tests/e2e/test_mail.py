@@ -58,8 +58,8 @@ def test_one_click_from_outside_needs_no_sign_in(exchange: Exchange, http: httpx
     mail = until(lambda: next(iter(mails_in(exchange, holder)), None), "the mail")
     link = str(mail["List-Unsubscribe"]).strip("<>")
 
-    assert httpx.get(link).status_code == 200
-    answer = httpx.post(link, data={"List-Unsubscribe": "One-Click"})
+    assert httpx.get(link, timeout=60).status_code == 200
+    answer = httpx.post(link, data={"List-Unsubscribe": "One-Click"}, timeout=60)
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert holder.get("/v1/preferences")["channels"]["match.proposed"] == ["in_app"]

@@ -14,7 +14,7 @@ def test_what_the_operators_page_tells_to_paste_does_what_it_says(mortal: Exchan
     script, expected = script_of("docs/operating.md")
     environment = {"VAR": str(mortal.folder / "var"), "TMPDIR": str(server_folder), "PATH": f"{COMMAND.parent}:/usr/bin:/bin"}
     with mortal.start():
-        done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, env=environment, timeout=240, check=False)
+        done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, env=environment, timeout=600, check=False)
 
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert len(expected) > 5

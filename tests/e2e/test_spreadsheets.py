@@ -6,8 +6,8 @@ import asyncio
 import csv
 import io
 import socket
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -15,7 +15,7 @@ import httpx
 
 from kit.input import MAX_IMPORT_BYTES
 from tests.e2e.people import COTTON, Member, join
-from tests.e2e.running import Exchange, until
+from tests.e2e.running import PATIENCE_SECONDS, Exchange, until
 
 ROWS = 4_000
 CSV = {"Content-Type": "text/csv"}
@@ -31,46 +31,44 @@ def many_offers() -> bytes:
 
 
 def send(member: Member, side: str, content: bytes, **query: str) -> httpx.Response:
-    return member.call("POST", f"/v1/{side}s/import", content=content, headers=CSV, params=query, timeout=120)
+    return member.call("POST", f"/v1/{side}s/import", content=content, headers=CSV, params=query, timeout=300)
 
 
-def asked(exchange: Exchange, query: str) -> int:
-    """One number from the exchange's own database."""
-
-    async def fetch() -> Any:
-        connection = await asyncpg.connect(exchange.running["database"])
-        try:
-            return await connection.fetchval(query)
-        finally:
-            await connection.close()
-
-    return int(asyncio.run(fetch()))
+async def kill_while_it_writes(exchange: Exchange, begin: Callable[[], object]) -> None:
+    """The import that begins cannot end: what it says when it is over waits for a lock of ours."""
+    connection = await asyncpg.connect(exchange.running["database"])
+    await connection.execute("begin; lock table listings.outbox in exclusive mode")
+    begin()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await connection.fetchval(WRITING):
+            pass
+    exchange.kill()
+    connection.terminate()
 
 
 def test_a_kill_in_the_middle_of_an_import_leaves_nothing_and_the_file_is_sent_again(mortal: Exchange) -> None:
     member, content = join(mortal.start()), many_offers()
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(send, member, "offer", content)
-        until(lambda: asked(mortal, WRITING) > 0, "the first lines are written, and not committed")
-        mortal.kill()
-    assert isinstance(answer.exception(), httpx.HTTPError), "it was answered before the kill"
+        answers: list[Future[httpx.Response]] = []
+        asyncio.run(kill_while_it_writes(mortal, lambda: answers.append(pool.submit(send, member, "offer", content))))
+    assert isinstance(answers[0].exception(), httpx.HTTPError), "it was answered before the kill"
 
     with mortal.start() as reborn:
         member.http = reborn
-        assert asked(mortal, "select count(*) from listings.offers") == 0
-        assert asked(mortal, "select count(*) from listings.outbox") == 0
+        assert mortal.asked("select count(*) from listings.offers") == 0
+        assert mortal.asked("select count(*) from listings.outbox") == 0
         for expected in (ROWS, 0):
             again = send(member, "offer", content)
             assert again.status_code == 200, again.text
             assert again.json() == {"created": expected, "updated": 0, "rejected": []}
-        assert asked(mortal, "select count(*) from listings.offers where state = 'published' and version = 2") == ROWS
-        assert asked(mortal, "select count(distinct key) from listings.outbox") == ROWS
+        assert mortal.asked("select count(*) from listings.offers where state = 'published' and version = 2") == ROWS
+        assert mortal.asked("select count(distinct key) from listings.outbox") == ROWS
 
 
 def opened(http: httpx.Client, member: Member, *lines: str) -> socket.socket:
     """A connection that has sent the head of an import."""
     where = urlsplit(str(http.base_url))
-    connection = socket.create_connection((where.hostname, where.port), timeout=30)
+    connection = socket.create_connection((where.hostname, where.port), timeout=120)
     head = ["POST /v1/offers/import HTTP/1.1", "Host: ayni", "Content-Type: text/csv", f"Authorization: Bearer {member.token}", *lines]
     connection.sendall("\r\n".join([*head, "", ""]).encode())
     return connection
@@ -110,7 +108,7 @@ def rows_of(content: bytes, separator: str = ",") -> list[dict[str, str]]:
 def test_matches_go_through_the_gateway_as_a_file_and_without_a_contact(http: httpx.Client, holder: Member, seeker: Member) -> None:
     offer, want = holder.offer(external_id="A-1", title='dice "agreed"'), seeker.want()
     path = f"/v1/matches/{offer['id']}.{want['id']}"
-    until(lambda: seeker.call("GET", path).status_code == 200, "the match", 30)
+    until(lambda: seeker.call("GET", path).status_code == 200, "the match")
     open_ones = holder.call("GET", "/v1/matches/export")
     assert open_ones.headers["content-type"] == "text/csv; charset=utf-8"
     ours = [row for row in rows_of(open_ones.content) if row["want_id"] == want["id"]]
@@ -118,7 +116,7 @@ def test_matches_go_through_the_gateway_as_a_file_and_without_a_contact(http: ht
     assert float(ours[0]["score"]) == holder.get(path)["score"]
     for member in (seeker, holder):
         member.post(f"{path}/accept")
-    until(lambda: holder.get(path)["state"] == "agreed", "agreed", 30)
+    until(lambda: holder.get(path)["state"] == "agreed", "agreed")
     agreed = holder.call("GET", "/v1/matches/export", params={"state": "agreed", "separator": "semicolon"})
     assert [row["match_id"] for row in rows_of(agreed.content, ";")] == [f"{offer['id']}.{want['id']}"]
     assert b"@" not in agreed.content

@@ -17,7 +17,7 @@ def questions(member: Member) -> list[Json]:
 
 def test_the_holder_of_a_stale_listing_is_asked_and_silence_makes_it_lapse(mortal: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AYNI_STALE_AFTER_DAYS", str(2 * A_SECOND_IN_DAYS))
-    monkeypatch.setenv("AYNI_ANSWER_WITHIN_DAYS", str(8 * A_SECOND_IN_DAYS))
+    monkeypatch.setenv("AYNI_ANSWER_WITHIN_DAYS", str(20 * A_SECOND_IN_DAYS))
     with mortal.start() as http:
         holder, stranger = join(http), join(http)
         offer = holder.offer()

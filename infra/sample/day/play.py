@@ -28,8 +28,8 @@ from kit.ids import new_id
 
 CLOSES_AT = 18 * 60
 GATHER_SECONDS = 0.4  # the matches of one listing are told at once: what comes together is one line
-QUIET_SECONDS = 3.0  # without an event, and all has come of the last act that will
-LEAST_FRESH = timedelta(seconds=3)  # what has spoilt before it comes to the market does not spoil on it
+QUIET_SECONDS = 5.0  # without an event, and all has come of the last act that will
+LEAST_FRESH = timedelta(seconds=6)  # what has spoilt before it comes to the market does not spoil on it
 VERBS = {"accepts": "accept", "declines": "decline", "releases": "release"}
 Say = Callable[[str], None]
 

@@ -12,7 +12,7 @@ from infra.embedded.door import bind, served
 from infra.embedded.patience import Patience
 from tests.unit.gateway.doubles import Exchange
 
-SECONDS_TO_STOP = 2.0
+SECONDS_TO_STOP = 60.0
 Open = Callable[[Exchange], AbstractAsyncContextManager[int]]
 
 
@@ -22,8 +22,9 @@ def exchange() -> Exchange:
 
 
 @pytest.fixture
-def opened() -> Open:
+def opened(monkeypatch: pytest.MonkeyPatch) -> Open:
     """Serves an exchange while the block lasts; gives the port."""
+    monkeypatch.setattr("infra.embedded.door.DRAIN_SECONDS", 30)
 
     @asynccontextmanager
     async def serving(exchange: Exchange) -> AsyncIterator[int]:

@@ -22,6 +22,7 @@ from services.listings.rules import Rules
 from services.listings.scheduler import Scheduler
 from services.listings.settings import ListingsSettings
 from tests.integration.listings.traders import NOW, TABLES, TOKEN, FakeClock, Trader, as_role, join
+from tests.patience import UNHURRIED
 
 Joins = Callable[..., Awaitable[Trader]]
 
@@ -51,7 +52,7 @@ async def settings(postgres_server: str, market: asyncpg.Connection) -> Listings
     name = await market.fetchval("select current_database()")
     dsn = as_role(urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}")), "listings")
     return ListingsSettings.model_validate(
-        {"database_url": dsn, "internal_token": TOKEN, "token_secret": "t" * 32, "pool_size": 20, "pool_wait_seconds": 30}
+        {"database_url": dsn, "internal_token": TOKEN, "token_secret": "t" * 32, "pool_size": 20} | UNHURRIED
     )
 
 

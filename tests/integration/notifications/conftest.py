@@ -22,6 +22,7 @@ from services.notifications.settings import NotificationsSettings
 from tests.integration.notifications.doubles import LINK_SECRET, SOURCE, TOKEN, People, SilentBus, StoppedClock, Take, as_role, person
 from tests.integration.notifications.mailroom import Mailroom
 from tests.integration.notifications.smtp_sink import Sink, listening
+from tests.patience import UNHURRIED
 from tests.unit.notifications.facts import HOLDER, SEEKER, record_of, small_catalogue
 
 
@@ -37,7 +38,7 @@ async def dsn(empty_database: str) -> str:
 def settings(dsn: str, tmp_path: Path) -> NotificationsSettings:
     own = {"database_url": dsn, "internal_token": TOKEN, "pool_size": 10, "link_secret": LINK_SECRET, "mail_folder": tmp_path / "mail"}
     return NotificationsSettings.model_validate(
-        own | {"public_url": "https://ayni.example.pe", "mail_from": "Ayni <avisos@ayni.example.pe>"}
+        own | UNHURRIED | {"public_url": "https://ayni.example.pe", "mail_from": "Ayni <avisos@ayni.example.pe>"}
     )
 
 
@@ -80,7 +81,7 @@ async def mailroom(settings: NotificationsSettings, sessions: Sessions, people: 
     """The post over a real mail server."""
     sink = Sink()
     async with listening(sink) as port:
-        told = settings.model_copy(update={"smtp_url": SecretStr(f"smtp://127.0.0.1:{port}"), "mail_seconds": 10})
+        told = settings.model_copy(update={"smtp_url": SecretStr(f"smtp://127.0.0.1:{port}"), "mail_seconds": 60})
         yield Mailroom(told, sessions, people, clock, sink)
 
 

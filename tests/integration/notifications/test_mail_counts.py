@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from datetime import timedelta
 
@@ -53,7 +54,9 @@ async def test_nothing_of_the_other_side_is_in_a_mail(take: Take, mailroom: Mail
 
     for one in mailroom.sink.taken:
         others = [person for person in mailroom.people.book.values() if person.email != one.recipient]
-        assert all(word not in one.content.decode() for other in others for word in (other.email, other.name, str(other.organisation_id)))
+        said = one.content.decode()
+        assert all(word not in said for other in others for word in (other.email, str(other.organisation_id)))
+        assert not any(re.search(rf"\b{other.name}\b", said) for other in others)  # three letters may stand within a link's digest
     assert len(mailroom.sink.taken) == 5
 
 

@@ -54,8 +54,8 @@ async def feed_of(part: httpx.AsyncClient, count: int) -> list[Any]:
     """Waits for so many events."""
     entries: list[Any] = []
     while len(entries) < count:
-        query = {"after": len(entries), "wait_seconds": 10}
-        page = (await part.get("/internal/feed", params=query, headers={INTERNAL: TOKEN}, timeout=20)).json()
+        query = {"after": len(entries), "wait_seconds": 60}
+        page = (await part.get("/internal/feed", params=query, headers={INTERNAL: TOKEN}, timeout=90)).json()
         assert page["entries"], f"only {len(entries)} of {count} events came"
         entries += page["entries"]
     return [entry["event"] for entry in entries]
@@ -78,7 +78,7 @@ async def test_a_question_reaches_its_holder_once_and_never_the_feed(bus: Postgr
 
 async def notices_of(member: Member, count: int) -> list[Any]:
     """Waits for so many notices."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found: list[Any] = (await member.get("/v1/notices"))["items"]
             if len(found) >= count:

@@ -161,7 +161,7 @@ async def test_a_poisoned_record_is_refused_and_nothing_of_its_batch_is_kept(
 
 async def waits_for_a_lock(pool: Pool) -> None:
     """Returns when some transaction does."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not await pool.fetchval("select exists (select from pg_locks where not granted)"):
             pass
 

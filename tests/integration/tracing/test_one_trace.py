@@ -14,7 +14,7 @@ Span = dict[str, Any]
 
 def spans_of_a_trade(*where: str) -> list[Span]:
     command = [sys.executable, "-m", "tests.integration.tracing.traced_exchange", *where]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found: list[Span] = json.loads(done.stdout)
     return found

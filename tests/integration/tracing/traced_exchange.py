@@ -63,7 +63,7 @@ async def main(admin_dsn: str, kafka: str | None) -> list[dict[str, Any]]:
     trace.set_tracer_provider(provider)
     await prepare_database(admin_dsn, SECRETS.passwords)
     async with AsyncExitStack() as stack:
-        mails = Path(stack.enter_context(TemporaryDirectory()))
+        mails = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
         outward = Outward("http://ayni", None, None, mails)
         make_bus: Callable[[str, str], Bus] = postgres_bus
         if kafka is not None:
@@ -77,7 +77,7 @@ async def main(admin_dsn: str, kafka: str | None) -> list[dict[str, Any]]:
             await stack.enter_async_context(part.app.router.lifespan_context(part.app))
         http = await stack.enter_async_context(httpx.AsyncClient(transport=httpx.ASGITransport(parts[-1].app), base_url="http://ayni"))
         await trade(http)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             await heard.event.wait()
     return [described(span) for span in exporter.get_finished_spans()]
 

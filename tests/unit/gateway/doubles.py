@@ -272,7 +272,7 @@ class Exchange:
         """reached: how the gateway calls a part, by its name and app."""
         market, feed, clock = Market(), Feed(), StoppedClock()
         apps = {"listings": market.listings, "matching": market.matching, "notifications": feed.app}
-        known = {"token_secret": SECRET, "internal_token": INTERNAL_TOKEN} | settings
+        known = {"token_secret": SECRET, "internal_token": INTERNAL_TOKEN, "keep_alive_seconds": 3600} | settings
         parts = {name: reached(name, app) for name, app in apps.items()}
         return cls(market, feed, clock, create_app(GatewaySettings.model_validate(known), parts, clock))
 
