@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Collection, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -33,10 +33,13 @@ STOP_SECONDS = 12.0
 SESSION_SECONDS = 6.0  # the least that a broker takes
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def free_ports(names: Collection[str]) -> dict[str, int]:
+    """One for each name, all different."""
+    with ExitStack() as stack:
+        probes = {name: stack.enter_context(socket.socket()) for name in names}
+        for probe in probes.values():
+            probe.bind((HOST, 0))
+        return {name: int(probe.getsockname()[1]) for name, probe in probes.items()}
 
 
 class Parts:
@@ -111,9 +114,10 @@ class System:
 
     def __init__(self, folder: Path, brokers: int, owners: int, plants: Collection[str]) -> None:
         self.folder, self.owners, self.plants = folder, owners, plants
-        self.postgres = Postgres(folder / "postgresql", free_port())
+        self.ports = free_ports(("postgresql", "gateway", "listings", "notifications", *self._matching()))
+        self.postgres = Postgres(folder / "postgresql", self.ports["postgresql"])
         self.kafka = KafkaCluster(folder / "kafka", brokers)
-        self.gateway = f"http://{HOST}:{free_port()}"
+        self.gateway = f"http://{HOST}:{self.ports['gateway']}"
         self.dsn = self.servers = ""
         self.trouble = folder / "trouble"
         self.passwords = {role: secrets.token_urlsafe(24) for role in ROLES}
@@ -137,8 +141,7 @@ class System:
         await self.until_ready()
 
     def _environments(self, passwords: Mapping[str, str]) -> dict[str, dict[str, str]]:
-        ports = {name: free_port() for name in ("listings", "notifications", *self._matching())}
-        urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
+        urls = {name: f"http://{HOST}:{self.ports[name]}" for name in ("listings", "notifications", *self._matching())}
         shared = {
             "AYNI_INTERNAL_TOKEN": secrets.token_urlsafe(32),
             "AYNI_TOKEN_SECRET": secrets.token_urlsafe(48),
@@ -153,15 +156,15 @@ class System:
             TROUBLE: str(self.trouble),
         }
         found = {}
-        for name in ports:
+        for name in urls:
             part = name.partition("-")[0]
             own = {
-                "AYNI_PORT": str(ports[name]),
+                "AYNI_PORT": str(self.ports[name]),
                 "AYNI_DATABASE_URL": role_dsn(self.dsn, part, passwords[part]),
                 "AYNI_ADDRESS": urls[name],
             }
             found[name] = shared | own | {"AYNI_KAFKA_INSTANCE": name, "AYNI_MAIL_FOLDER": str(self.folder / "mail")}
-        return found | {"gateway": shared | {"AYNI_PORT": self.gateway.rpartition(":")[2]}}
+        return found | {"gateway": shared | {"AYNI_PORT": str(self.ports["gateway"])}}
 
     def _matching(self) -> list[str]:
         return [f"matching-{number}" for number in range(1, self.owners + 1)]

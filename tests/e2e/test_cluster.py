@@ -28,6 +28,7 @@ from tests.e2e.people import COTTON, Member, join, offer_body
 from tests.e2e.running import COMMAND, PATIENCE_SECONDS, until
 
 LOAD_PER_SECOND = 8
+PAIRS_PER_SECOND = 2.5  # 140 of them must last until an owner has joined and another has been replaced
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +146,7 @@ def owns(cluster: Cluster, address: str) -> int:
 def publish_pairs(holder: Member, seeker: Member, codes: list[str], is_over: Event, pairs: list[str]) -> None:
     """A want and the offer that fits it, of one material after the other."""
     for number, code in enumerate(cycle(codes)):
-        if is_over.wait(1 / LOAD_PER_SECOND) or number >= 5 * len(codes):  # who comes sixth among equals is not told
+        if is_over.wait(1 / PAIRS_PER_SECOND) or number >= 5 * len(codes):  # who comes sixth among equals is not told
             return
         want, offer = seeker.want(accepts=[{"material": code}]), holder.offer(material=code)
         pairs.append(f"{offer['id']}.{want['id']}")
