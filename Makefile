@@ -36,7 +36,7 @@ cluster: $(READY) ## The distributed system, with real servers (N=1 or 3 brokers
 		exec $(BIN)/ayni cluster --end-with-parent
 
 test: $(READY) $(ASYNCAPI) ## Every test, with the real servers
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore=tests/bench --ignore=tests/chaos
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --ignore=tests/bench --ignore=tests/chaos
 	$(BIN)/pytest tests/chaos
 
 check: $(READY) ## The fast gate: format, lint, types, import contracts, grown events, unit tests

@@ -26,7 +26,7 @@ MINUTES = 200.0  # seconds: longer than a pause
 
 
 def is_right(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
-    return AuthResult(success=(data.login, data.password) == (b"ayni", b"p@ss"))
+    return AuthResult(success=(data.login, data.password) == (b"ayni", b"p@ss"), handled=False)  # the server answers, not we
 
 
 ASKING: dict[str, Any] = {"authenticator": is_right, "auth_required": True, "auth_require_tls": False}
@@ -69,6 +69,8 @@ async def test_a_password_that_is_wrong_holds_mail_back_until_it_is_right(take: 
     await tell_one(take)
     async with listening(mailroom.sink, **ASKING) as port:
         assert await after(mailroom, f"smtp://ayni:wrong@127.0.0.1:{port}") == ["waiting"]
+        (held,) = await mailroom.deliveries()
+        assert "535" in str(held.cause)
         assert await after(mailroom, f"smtp://ayni:p%40ss@127.0.0.1:{port}") == ["sent"]
 
     (delivery,) = await mailroom.deliveries()
