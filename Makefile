@@ -45,7 +45,7 @@ check: $(READY) ## The fast gate: format, lint, types, import contracts, grown e
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/ayni contracts check
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/unit
 
 chaos: $(READY) ## Kills, stalls and outages under load, then every invariant (SECONDS=60, SEED=7, N=1 brokers, MATCHING=2 owners)
 	$(BIN)/python -m tests.chaos.run --seconds '$(SECONDS)' --seed '$(SEED)' --brokers '$(N)' --owners '$(MATCHING)'

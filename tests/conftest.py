@@ -21,7 +21,7 @@ from infra.embedded.postgres import Postgres
 from infra.kafka import KafkaCluster
 
 # The same examples on every machine, however slow: what a run finds must not depend on when and where it ran.
-settings.register_profile("suite", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 structlog.configure(

@@ -22,6 +22,7 @@ from infra.embedded.process import OwnServerError
 
 SUPERUSER = "postgres"
 NOTE = "where-the-data-is"
+STATUS_LINE = 7  # of postmaster.pid, from 0 (PostgreSQL's miscadmin.h, LOCK_FILE_LINE_PM_STATUS)
 _ELSEWHERE = Path("/var/tmp")  # noqa: S108 - a folder there is used only if it is ours
 _PREFIX = "ayni-"
 
@@ -84,9 +85,20 @@ class Cluster:
     def leftover_pid(self) -> int | None:
         """The process that says it serves this data; None where none does, or what it said cannot be read."""
         try:
-            return int((self.data / "postmaster.pid").read_text().splitlines()[0])
-        except (FileNotFoundError, ValueError, IndexError):
+            return int(self._server_says()[0])
+        except (ValueError, IndexError):
             return None
+
+    def is_served_by(self, pid: int) -> bool:
+        """Whether the process says that it serves this data and takes connections (as pg_ctl looks: the file's first line and eighth)."""
+        said = self._server_says()
+        return len(said) > STATUS_LINE and (said[0].strip(), said[STATUS_LINE].strip()) == (str(pid), "ready")
+
+    def _server_says(self) -> list[str]:
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
 
 
 def cluster_of(directory: Path, account: Account) -> Cluster:

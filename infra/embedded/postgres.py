@@ -35,13 +35,7 @@ PORT_TAKEN = "Address already in use"
 PANIC = "PANIC:"
 DISK_FULL = "No space left on device"
 STILL_DYING = "pre-existing shared memory block"
-_NOT_YET = (
-    OSError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InvalidPasswordError,  # another's server was quicker at the port: ours ends in a moment, and is started at another
-    TimeoutError,
-)
+_NOT_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, TimeoutError)
 _SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -135,12 +129,12 @@ class Postgres:
         """Tried again where a free port was taken before the server had it, and where a killed server's last processes are still there."""
         deadline = monotonic() + START_SECONDS
         while True:
-            self.port = self._asked_port or _free_port()
+            self.port = self._asked_port or free_port()
             logged = self._logged = self._watched = self.log_path.stat().st_size
             options = ["-D", str(cluster.data), "-p", str(self.port), *_options()]
             self._process = spawn([folder / "postgres", *options], cluster.home, self.log_path, cluster.account)
             dsn = f"postgresql://{SUPERUSER}:{password}@{HOST}:{self.port}/postgres"
-            if await self._is_ready(self._process, dsn):
+            if await self._is_ready(self._process, cluster, dsn):
                 return dsn
             self._process, cause = None, self._cause(logged)
             may_pass = STILL_DYING in cause or (PORT_TAKEN in cause and not self._asked_port)
@@ -149,20 +143,18 @@ class Postgres:
             await asyncio.sleep(RETRY_SECONDS)
         raise EmbeddedPostgresError(f"PostgreSQL did not start over {cluster.data}{cause}")
 
-    async def _is_ready(self, process: subprocess.Popen[bytes], dsn: str) -> bool:
-        """True once it answers, False when it has ended by itself. Raises EmbeddedPostgresError where it does neither."""
+    async def _is_ready(self, process: subprocess.Popen[bytes], cluster: Cluster, dsn: str) -> bool:
+        """True once it answers, False when it has ended by itself. Raises EmbeddedPostgresError where it does neither.
+
+        Nobody is asked before our own says that it has the port: who has it until then is another's server."""
         deadline = monotonic() + START_SECONDS
         while process.poll() is None:
             self.check()
-            try:
-                connection = await asyncpg.connect(dsn, timeout=5)
-            except _NOT_YET:
-                if monotonic() > deadline:
-                    raise EmbeddedPostgresError(f"PostgreSQL does not answer after {START_SECONDS:.0f} s{self._cause()}") from None
-                await asyncio.sleep(POLL_SECONDS)
-            else:
-                await connection.close()
+            if cluster.is_served_by(process.pid) and await _answers(dsn):
                 return True
+            if monotonic() > deadline:
+                raise EmbeddedPostgresError(f"PostgreSQL does not answer after {START_SECONDS:.0f} s{self._cause()}")
+            await asyncio.sleep(POLL_SECONDS)
         return False
 
     def _is_without_room(self) -> bool:
@@ -183,6 +175,15 @@ class Postgres:
         return explain(self.log_path.read_bytes()[since:].decode(errors="replace"), self.port)
 
 
+async def _answers(dsn: str) -> bool:
+    try:
+        connection = await asyncpg.connect(dsn, timeout=5)
+    except _NOT_YET:
+        return False
+    await connection.close()
+    return True
+
+
 def explain(log: str, port: int) -> str:
     """The end of an error message: what to do about it, then the last lines of the log."""
     lines = log.splitlines()
@@ -198,7 +199,7 @@ def _options() -> list[str]:
     return [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

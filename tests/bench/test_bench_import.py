@@ -24,7 +24,8 @@ import httpx
 from services.listings.spreadsheet import COLUMNS, SideName
 from tests.bench.report import Row, report
 from tests.e2e.people import Member, join
-from tests.e2e.running import Exchange, until
+from tests.e2e.running import Exchange
+from tests.patience import until
 
 LINES, POSTED, CLIENTS = 10_000, 400, 4
 BAR_PER_SECOND = 2_500

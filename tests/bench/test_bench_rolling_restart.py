@@ -20,12 +20,12 @@ from tests.bench.report import Row, report
 from tests.chaos.load import Client, Firm, Journal
 from tests.chaos.system import System
 from tests.e2e.people import offer_body, want_body
+from tests.patience import PATIENCE_SECONDS
 
 OWNERS = 2
 STEADY_SECONDS = 10.0
 SETTLE_SECONDS = 3.0
 EVERY_SECONDS = 0.1
-PATIENCE_SECONDS = 60.0
 
 
 class Probe:

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.e2e.running import COMMAND, PATIENCE_SECONDS, PATIENT, until
+from tests.e2e.running import COMMAND
+from tests.patience import PATIENCE_SECONDS, UNHURRIED_ENVIRONMENT, until
 
 START_SECONDS = 400  # six processes and a broker on a machine that does other things, too
 
@@ -35,7 +36,7 @@ class Cluster:
         """A client of its gateway, once it is ready."""
         words = ["cluster", "--port", "0", "--var", self.var, "--brokers", str(self.brokers), "--matching", str(self.owners)]
         environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "SAMPLE", "N", "MATCHING"}}
-        environment |= PATIENT
+        environment |= UNHURRIED_ENVIRONMENT
         stale = self._written()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([COMMAND, *words, "--end-with-parent"], env=environment, stdout=log, stderr=log)

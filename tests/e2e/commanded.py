@@ -8,10 +8,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import PATIENCE_SECONDS
+
 CONTEXT = multiprocessing.get_context("forkserver")
 NEEDED = ("exit_codes", "run", "migrate", "dead_letters", "organisations", "licences", "backup", "restore", "importing")
 CONTEXT.set_forkserver_preload(["infra.cli", *(f"infra.commands.{name}" for name in NEEDED)])
-PATIENCE_SECONDS = 180
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import httpx
 
-from tests.e2e.running import until
+from kit.idempotency import KeyInFlight
+from tests.patience import until
 
 Json = dict[str, Any]
 WEIGHTS = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
@@ -40,21 +41,24 @@ class Member:
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
         return self.http.request(method, path, headers=headers, **options)
 
+    def settled(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer; those that say "ask again in a moment" are taken at their word."""
+
+        def answered() -> httpx.Response | None:
+            answer = self.call(method, path, **options)
+            is_at_work = answer.status_code == 409 and answer.json()["type"].endswith(KeyInFlight.slug)
+            return None if answer.status_code == 503 or is_at_work else answer
+
+        return until(answered, f"{path} answers")
+
     def get(self, path: str, **params: Any) -> Any:
-        """The body; a 503 says "ask again in a moment", and is taken at its word."""
-        answer = until(lambda: got if (got := self.call("GET", path, params=params)).status_code != 503 else None, f"{path} answers")
+        answer = self.settled("GET", path, params=params)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def post(self, path: str, body: Json | None = None) -> Json:
-        """As `get`; under a key, so that it is done once however often it is asked."""
-        headers = {"Idempotency-Key": str(uuid4())}
-
-        def settled() -> httpx.Response | None:
-            answer = self.call("POST", path, json=body, headers=headers)
-            return None if answer.status_code == 503 or "key-in-flight" in answer.text else answer
-
-        answer = until(settled, f"{path} answers")
+        """Under a key, so that it is done once however often it is asked."""
+        answer = self.settled("POST", path, json=body, headers={"Idempotency-Key": str(uuid4())})
         assert answer.status_code in (200, 201), answer.text
         return dict(answer.json())
 

@@ -8,37 +8,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
-from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 import httpx
 
-Found = TypeVar("Found")
+from tests.patience import PATIENCE_SECONDS, UNHURRIED_ENVIRONMENT, until
+
 COMMAND = Path(sys.executable).with_name("ayni")
-PATIENCE_SECONDS = 180
-
-
-def until(look: Callable[[], Found | None], what: str, seconds: float = PATIENCE_SECONDS) -> Found:
-    """The first that is there; an AssertionError when nothing comes in time."""
-    deadline, pause = monotonic() + seconds, Event()
-    while not (found := look()):
-        assert monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        pause.wait(0.02)
-    return found
-
-
-# So that what is seen does not depend on how fast this machine is.
-PATIENT = {
-    "AYNI_DEADLINE_SECONDS": "60",
-    "AYNI_STATEMENT_TIMEOUT_SECONDS": "60",
-    "AYNI_POOL_WAIT_SECONDS": "30",
-    "AYNI_WAITS_FOR_OWNER_SECONDS": "30",
-    "AYNI_WAITS_FOR_LISTING_SECONDS": "20",
-}
 
 
 class Exchange:
@@ -60,7 +39,7 @@ class Exchange:
 
     def launch(self, **environment: str) -> None:
         """Begins to start it."""
-        settings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | PATIENT | environment
+        settings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | UNHURRIED_ENVIRONMENT | environment
         command = [COMMAND, "run", "--var", self.folder / "var", "--end-with-parent", *self.options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, env=settings, stdout=log, stderr=log)

@@ -18,7 +18,8 @@ import pytest
 from tests.e2e.commanded import ayni
 from tests.e2e.conftest import new_exchange
 from tests.e2e.people import Member, join
-from tests.e2e.running import Exchange, until
+from tests.e2e.running import Exchange
+from tests.patience import until
 
 Json = dict[str, Any]
 

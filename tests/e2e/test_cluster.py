@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
@@ -22,10 +21,12 @@ import httpx
 import psutil
 import pytest
 
+from infra.embedded.postgres import free_port
 from tests.chaos.market import unrelated
 from tests.e2e.clustered import Cluster, alive
 from tests.e2e.people import COTTON, Member, join, offer_body
-from tests.e2e.running import COMMAND, PATIENCE_SECONDS, until
+from tests.e2e.running import COMMAND
+from tests.patience import PATIENCE_SECONDS, until
 
 LOAD_PER_SECOND = 8
 PAIRS_PER_SECOND = 2.5  # 140 of them must last until an owner has joined and another has been replaced
@@ -115,9 +116,7 @@ def test_a_part_that_is_asked_to_stop_in_the_middle_of_a_load_is_replaced_and_no
 @contextmanager
 def an_owner_more(cluster: Cluster, folder: Path) -> Iterator[str]:
     """Where it answers. It is told what the first owner is, but for what docs/operating.md says is its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     own = {"AYNI_PORT": str(port), "AYNI_ADDRESS": f"http://127.0.0.1:{port}", "AYNI_KAFKA_INSTANCE": "matching-by-hand"}
     told = {name: value for name, value in psutil.Process(cluster.pids()["matching-1"]).environ().items() if name != "NOTIFY_SOCKET"}
     with (folder / "by-hand.log").open("ab") as log:

@@ -26,7 +26,8 @@ from kit.bus import Message
 from kit.bus_postgres import PostgresBus
 from kit.dead_letters import dead_letters
 from tests.e2e.people import Json, Member, join, offer_body
-from tests.e2e.running import Exchange, until
+from tests.e2e.running import Exchange
+from tests.patience import until
 
 KILLS = (1, 2)
 QUIET = """
@@ -62,13 +63,7 @@ class Scene:
         self.holder.http.close()
 
     def once(self, path: str, body: Json | None, key: str) -> httpx.Response:
-        """A 503 says "ask again in a moment", and is taken at its word."""
-
-        def settled() -> httpx.Response | None:
-            answer = self.holder.call("POST", path, json=body, headers={"Idempotency-Key": key})
-            return None if answer.status_code == 503 else answer
-
-        return until(settled, f"{path} answers")
+        return self.holder.settled("POST", path, json=body, headers={"Idempotency-Key": key})
 
     def events(self, subject: str) -> Counter[str]:
         """How often each type of event was told of a subject, to either side."""
@@ -216,9 +211,7 @@ def scenes() -> Iterator[Callable[[], Scene]]:
         http = exchange.client() if exchange.is_running else exchange.start()
         holder, seeker = join(http), join(http, "cooperative", -12.2, -76.95)
         found = Scene(exchange, holder, seeker, seeker.want(maximum=None))
-        until(
-            lambda: exchange.asked(QUIET), "all that was said has been heard"
-        )  # what is on its way would meet the kill in the act's place
+        until(lambda: exchange.asked(QUIET), "all has been heard")  # what is on its way would meet the kill in the act's place
         return found
 
     yield scene

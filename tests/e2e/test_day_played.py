@@ -12,7 +12,8 @@ import pytest
 
 from infra.sample.market import read_market
 from tests.e2e.people import Member
-from tests.e2e.running import COMMAND, PATIENCE_SECONDS, until
+from tests.e2e.running import COMMAND
+from tests.patience import PATIENCE_SECONDS, until
 
 FAST = "50000"  # as quickly as it can be done
 SLOW = "60"

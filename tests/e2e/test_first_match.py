@@ -8,7 +8,7 @@ from decimal import Decimal
 import httpx
 
 from tests.e2e.people import Json, Member, join
-from tests.e2e.running import until
+from tests.patience import until
 
 EARTH_RADIUS_KM, ROAD, FREIGHT = 6371.0088, 1.4, 0.23
 WEIGHTS = {"material": 0.40, "quantity": 0.10, "distance": 0.15, "price": 0.25, "quality": 0.10}

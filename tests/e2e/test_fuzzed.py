@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from tests.e2e.people import join
-from tests.e2e.running import Exchange, until
+from tests.e2e.running import Exchange
+from tests.patience import until
 
 COMMAND = Path(sys.executable).with_name("st")
 SEED = "20261124"

@@ -9,7 +9,8 @@ from threading import Event
 import httpx
 
 from tests.e2e.people import Json, Member, join, offer_body, want_body
-from tests.e2e.running import Exchange, until
+from tests.e2e.running import Exchange
+from tests.patience import until
 
 WRITERS = 6
 ENOUGH = 60

@@ -10,8 +10,9 @@ from email.policy import SMTP
 import httpx
 
 from tests.e2e.people import Member, join
-from tests.e2e.running import Exchange, until
+from tests.e2e.running import Exchange
 from tests.integration.notifications.smtp_sink import Sink, listening_aside
+from tests.patience import until
 
 IQUITOS, TACNA = (-3.75, -73.25), (-18.01, -70.25)  # too far for what other tests offer and want
 

@@ -15,7 +15,8 @@ from kit.bus_postgres import PostgresBus
 from services.listings.app import MIGRATIONS as LISTINGS
 from tests.e2e.commanded import Said, ayni
 from tests.e2e.people import Member, join
-from tests.e2e.running import Exchange, until
+from tests.e2e.running import Exchange
+from tests.patience import until
 
 OCC = "paper.occ"  # its holders state that it is post-consumer: waste, which asks its receiver for a paper
 

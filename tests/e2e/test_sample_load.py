@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -14,8 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.embedded.postgres import free_port
 from infra.sample.market import SampleOrganisation, read_market
-from tests.e2e.running import Exchange, until
+from tests.e2e.running import Exchange
+from tests.patience import until
 
 LOADED_SECONDS = 400  # on cores that others use, too; alone it takes some ten
 
@@ -23,9 +24,7 @@ LOADED_SECONDS = 400  # on cores that others use, too; alone it takes some ten
 @pytest.fixture
 def port() -> int:
     """One that is known before the exchange runs: it says where it is only when it is ready."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ import httpx
 
 from kit.input import MAX_IMPORT_BYTES
 from tests.e2e.people import COTTON, Member, join
-from tests.e2e.running import PATIENCE_SECONDS, Exchange, until
+from tests.e2e.running import Exchange
+from tests.patience import PATIENCE_SECONDS, until
 
 ROWS = 4_000
 CSV = {"Content-Type": "text/csv"}

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.people import Json, Member, join
-from tests.e2e.running import Exchange, until
+from tests.e2e.running import Exchange
+from tests.patience import until
 
 A_SECOND_IN_DAYS = 1 / 86_400
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.e2e.people import Member, join
-from tests.e2e.running import until
+from tests.patience import until
 
 NOBODYS = "0190a000-0000-7000-8000-000000000000"
 SAFE = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/v1/materials", "/v1/materials/textile.cotton_offcuts")

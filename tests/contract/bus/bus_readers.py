@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kit.bus import Bus, CommitFailedError, Message, Record, TopicPartition
-
-PATIENCE_SECONDS = 120.0
+from tests.patience import PATIENCE_SECONDS
 
 MakeTopic = Callable[[int], Awaitable[str]]
 

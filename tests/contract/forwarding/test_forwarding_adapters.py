@@ -11,7 +11,8 @@ from forwarding_adapters import Make
 from kit.forwarding import AnswerCutOff
 from kit.input import MAX_BODY_BYTES, MAX_IMPORT_BYTES
 from kit.problems import MEDIA_TYPE
-from tests.unit.gateway.doubles import PATIENCE, Call, Exchange
+from tests.patience import PATIENCE_SECONDS
+from tests.unit.gateway.doubles import Call, Exchange
 
 
 def assert_problem(answer: httpx.Response, status: int, slug: str) -> None:
@@ -105,14 +106,14 @@ async def test_nobody_is_asked_for_a_body_before_it_is_known_who_sends_it(exchan
 async def test_a_part_that_hangs_is_503_and_its_work_is_ended(make: Make) -> None:
     exchange = make(deadline_seconds=0.1)
 
-    async with exchange.client() as http, asyncio.timeout(PATIENCE):
+    async with exchange.client() as http, asyncio.timeout(PATIENCE_SECONDS):
         answer = await http.get("/v1/hanging")
         while not exchange.market.work.has_begun.is_set():  # the deadline passed on the way
             answer = await http.get("/v1/hanging")
 
     assert_problem(answer, 503, "unavailable")
     assert answer.headers["retry-after"] == "1"
-    await asyncio.wait_for(exchange.market.work.was_cancelled.wait(), PATIENCE)
+    await asyncio.wait_for(exchange.market.work.was_cancelled.wait(), PATIENCE_SECONDS)
 
 
 async def test_a_part_that_crashes_is_500_and_tells_nothing_of_the_inside(http: httpx.AsyncClient) -> None:
@@ -125,7 +126,7 @@ async def test_a_part_that_crashes_in_the_middle_leaves_an_answer_without_an_end
     async with call:
         assert (await call.begin())[0] == 200
         with pytest.raises((ZeroDivisionError, AnswerCutOff)):  # so that the server breaks the connection off
-            await asyncio.wait_for(call.task, PATIENCE)
+            await asyncio.wait_for(call.task, PATIENCE_SECONDS)
 
 
 async def test_a_part_that_falls_silent_in_the_middle_leaves_an_answer_without_an_end(make: Make) -> None:
@@ -136,9 +137,9 @@ async def test_a_part_that_falls_silent_in_the_middle_leaves_an_answer_without_a
         await call.begin()
         assert await call.chunk() == b'{"id": 1}\n'
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(call.task, PATIENCE)
+            await asyncio.wait_for(call.task, PATIENCE_SECONDS)
 
-    await asyncio.wait_for(exchange.market.work.was_cancelled.wait(), PATIENCE)
+    await asyncio.wait_for(exchange.market.work.was_cancelled.wait(), PATIENCE_SECONDS)
 
 
 async def test_an_answer_goes_out_chunk_by_chunk_as_it_comes(exchange: Exchange) -> None:
@@ -158,9 +159,9 @@ async def test_a_caller_who_hangs_up_before_the_answer_ends_the_parts_work(excha
     call = Call(exchange.app, "/v1/hanging")
 
     async with call:
-        await asyncio.wait_for(exchange.market.work.has_begun.wait(), PATIENCE)
+        await asyncio.wait_for(exchange.market.work.has_begun.wait(), PATIENCE_SECONDS)
         call.hang_up()
-        await asyncio.wait_for(exchange.market.work.was_cancelled.wait(), PATIENCE)
+        await asyncio.wait_for(exchange.market.work.was_cancelled.wait(), PATIENCE_SECONDS)
 
 
 async def test_a_caller_who_hangs_up_in_the_middle_ends_the_parts_work(exchange: Exchange) -> None:
@@ -169,6 +170,6 @@ async def test_a_caller_who_hangs_up_in_the_middle_ends_the_parts_work(exchange:
     async with call:
         await call.begin()
         await call.chunk()
-        await asyncio.wait_for(exchange.market.work.has_begun.wait(), PATIENCE)
+        await asyncio.wait_for(exchange.market.work.has_begun.wait(), PATIENCE_SECONDS)
         call.hang_up()
-        await asyncio.wait_for(exchange.market.work.was_cancelled.wait(), PATIENCE)
+        await asyncio.wait_for(exchange.market.work.was_cancelled.wait(), PATIENCE_SECONDS)

@@ -19,7 +19,8 @@ from starlette.types import Receive, Scope, Send
 from kit.forwarding import AnswerCutOff, PartRequest
 from kit.forwarding_http import HttpPart
 from kit.problems import BadRequest, Unavailable
-from tests.unit.gateway.doubles import PATIENCE, Work
+from tests.patience import PATIENCE_SECONDS
+from tests.unit.gateway.doubles import Work
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 GET, POST = PartRequest("GET", "/"), PartRequest("POST", "/", body=b"{}")
@@ -85,13 +86,13 @@ async def test_a_part_that_is_away_for_a_moment_costs_the_caller_only_time(nobod
         await asyncio.wait({call}, timeout=0.2)
         assert not call.done()
         async with listening(Scripted(OK), nobodys_port):
-            assert await (await asyncio.wait_for(call, PATIENCE)).read() == b"hi"
+            assert await (await asyncio.wait_for(call, PATIENCE_SECONDS)).read() == b"hi"
 
 
 async def test_a_part_that_stays_away_is_503_and_from_then_on_at_once(nobodys_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     async with calling(nobodys_port, patience_seconds=0.2) as part:
         with pytest.raises(Unavailable, match="is away"):
-            await asyncio.wait_for(part.call(GET), PATIENCE)
+            await asyncio.wait_for(part.call(GET), PATIENCE_SECONDS)
         monkeypatch.setattr("kit.forwarding_http.backoff_seconds", lambda *_: pytest.fail("it waits again"))
         with pytest.raises(Unavailable, match="is away"):
             await part.call(GET)
@@ -136,7 +137,7 @@ async def test_what_is_harmless_when_repeated_is_repeated(request_: PartRequest)
 async def test_repeating_ends_some_time() -> None:
     async with listening(Scripted()) as port, calling(port) as part:
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(part.call(GET), PATIENCE)
+            await asyncio.wait_for(part.call(GET), PATIENCE_SECONDS)
 
 
 async def test_an_answer_that_ends_too_early_is_seen_to() -> None:
@@ -159,7 +160,7 @@ async def test_a_whole_answer_that_ends_too_early_is_503() -> None:
 async def test_an_answer_that_cannot_be_read_is_503(nonsense: bytes) -> None:
     async with listening(Scripted(*[nonsense] * 4)) as port, calling(port) as part:
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(part.call(POST), PATIENCE)
+            await asyncio.wait_for(part.call(POST), PATIENCE_SECONDS)
 
 
 async def test_more_calls_than_there_are_places_wait_their_turn_no_longer_than_their_deadline(ports: Mapping[str, Standing]) -> None:
@@ -172,7 +173,7 @@ async def test_more_calls_than_there_are_places_wait_their_turn_no_longer_than_t
     ports["listings"].app = slow
     async with HttpPart([ports["listings"].address], calls_at_once=1) as part:
         first = asyncio.create_task(part.call(GET))
-        await asyncio.wait_for(work.has_begun.wait(), PATIENCE)
+        await asyncio.wait_for(work.has_begun.wait(), PATIENCE_SECONDS)
         with pytest.raises(Unavailable, match="too long"):
             await part.call(PartRequest("GET", "/", deadline_seconds=0.1))
         work.may_go_on.set()
@@ -191,7 +192,7 @@ async def test_a_slow_reader_takes_nobodys_place(ports: Mapping[str, Standing]) 
 
     ports["listings"].app = app
     async with HttpPart([ports["listings"].address], calls_at_once=1) as part:
-        readers = [await asyncio.wait_for(part.call(GET), PATIENCE) for _ in range(3)]
+        readers = [await asyncio.wait_for(part.call(GET), PATIENCE_SECONDS) for _ in range(3)]
         assert [await anext(reader.chunks) for reader in readers] == [b"first"] * 3
 
 
@@ -267,7 +268,7 @@ async def test_a_caller_who_goes_when_he_has_his_answer_ends_nothing(ports: Mapp
     ports["listings"].app = app
     async with HttpPart([ports["listings"].address]) as part:
         assert await (await part.call(GET)).read() == b"done"
-    await asyncio.wait_for(work.has_begun.wait(), PATIENCE)
+    await asyncio.wait_for(work.has_begun.wait(), PATIENCE_SECONDS)
     work.may_go_on.set()
 
     assert not work.was_cancelled.is_set()
@@ -284,9 +285,9 @@ async def test_a_caller_who_hangs_up_ends_the_work(ports: Mapping[str, Standing]
     ports["listings"].app = app
     async with HttpPart([ports["listings"].address]) as part:
         call = asyncio.create_task(part.call(request_))
-        await asyncio.wait_for(work.has_begun.wait(), PATIENCE)
+        await asyncio.wait_for(work.has_begun.wait(), PATIENCE_SECONDS)
         call.cancel()
-        await asyncio.wait_for(work.was_cancelled.wait(), PATIENCE)
+        await asyncio.wait_for(work.was_cancelled.wait(), PATIENCE_SECONDS)
         await asyncio.gather(call, return_exceptions=True)
 
 

@@ -13,7 +13,8 @@ import pytest
 from gateway.stream.telling import OPENED
 from kit.input import MAX_BODY_BYTES
 from tests.integration.gateway.conftest import Open
-from tests.unit.gateway.doubles import PATIENCE, Exchange, bearer, positions_of
+from tests.patience import PATIENCE_SECONDS
+from tests.unit.gateway.doubles import Exchange, bearer, positions_of
 
 EVENTS = 3000
 
@@ -32,11 +33,11 @@ async def connected(port: int, *lines: str) -> AsyncIterator[tuple[asyncio.Strea
 
 
 async def until(reader: asyncio.StreamReader, end: bytes) -> bytes:
-    return await asyncio.wait_for(reader.readuntil(end), PATIENCE)
+    return await asyncio.wait_for(reader.readuntil(end), PATIENCE_SECONDS)
 
 
 def client(port: int) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=bearer(), timeout=PATIENCE)
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=bearer(), timeout=PATIENCE_SECONDS)
 
 
 async def test_a_body_that_announces_200_megabytes_is_413_before_it_is_sent(port: int) -> None:
@@ -57,9 +58,9 @@ async def test_a_body_without_end_is_413_at_its_limit(port: int) -> None:
 
 async def test_a_caller_who_hangs_up_ends_the_parts_work(exchange: Exchange, port: int) -> None:
     async with connected(port, "GET /v1/hanging HTTP/1.1"):
-        await asyncio.wait_for(exchange.market.work.has_begun.wait(), PATIENCE)
+        await asyncio.wait_for(exchange.market.work.has_begun.wait(), PATIENCE_SECONDS)
 
-    await asyncio.wait_for(exchange.market.work.was_cancelled.wait(), PATIENCE)
+    await asyncio.wait_for(exchange.market.work.was_cancelled.wait(), PATIENCE_SECONDS)
 
 
 async def test_a_part_that_crashes_in_the_middle_is_seen_as_an_answer_without_an_end(port: int) -> None:
@@ -79,7 +80,7 @@ async def test_joining_is_limited_by_the_sockets_address(port: int) -> None:
 async def heard_of(pieces: AsyncIterator[bytes], count: int) -> bytes:
     """What a stream said until so many events were in it."""
     heard = b""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(positions_of(heard)) < count:
             heard += await anext(pieces)
     return heard
@@ -94,7 +95,7 @@ async def test_streams_end_within_a_second_of_the_end_and_resume_elsewhere_witho
         await anext(pieces)
         exchange.feed.tell(3)
         heard = await heard_of(pieces, 3)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             _, rest = await asyncio.gather(server.aclose(), anext(pieces))
             assert [piece async for piece in pieces] == []
 
@@ -121,12 +122,12 @@ async def test_a_client_that_does_not_read_delays_nobody_and_then_hears_everythi
             pieces, tail = answer.aiter_raw(), b""
             await anext(pieces)
             exchange.feed.tell(EVENTS)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while last not in tail:
                     tail = tail[-1000:] + await anext(pieces)
 
         told = b""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while last not in told[-(2**21) :]:
                 told += await reader.read(2**20)
 

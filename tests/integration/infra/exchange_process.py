@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.embedded.process import until
-
-PATIENCE_SECONDS = 60
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass

@@ -20,8 +20,8 @@ from infra.distributed.settings import DoorSettings
 from infra.embedded.process import until
 from kit.forwarding import PartRequest
 from kit.forwarding_http import EndedByCaller, HttpPart
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE = 60
 CALLERS = 8
 POST = PartRequest("POST", "/", body=b"{}")
 
@@ -94,10 +94,10 @@ async def test_a_part_that_is_replaced_in_the_middle_of_a_load_fails_no_call(lis
         async with served(shop, listener):
             for _ in range(CALLERS):
                 callers.create_task(caller(part))
-            assert await until(lambda: shop.served > 50, PATIENCE)
+            assert await until(lambda: shop.served > 50, PATIENCE_SECONDS)
         before = shop.served
         async with served(shop, listener_of(DoorSettings(port=port), None), notice_seconds=0):
-            assert await until(lambda: shop.served > before + 50, PATIENCE)
+            assert await until(lambda: shop.served > before + 50, PATIENCE_SECONDS)
             is_over.set()
 
     assert set(answers) == {200}
@@ -112,7 +112,7 @@ async def test_a_socket_that_its_supervisor_keeps_loses_nobody_between_two_proce
         listener.listen()
         between = asyncio.create_task(part.call(POST))
         async with served(shop, listener.dup(), notice_seconds=0):
-            assert (await asyncio.wait_for(between, PATIENCE)).status == 200
+            assert (await asyncio.wait_for(between, PATIENCE_SECONDS)).status == 200
     listener.close()
 
 
@@ -140,7 +140,7 @@ async def test_what_is_in_hand_is_finished_though_nobody_new_is_taken(listener: 
             await http.post("/")
         assert not slow.done()
         shop.may_end.set()
-        assert (await asyncio.wait_for(slow, PATIENCE)).json() == "done"
+        assert (await asyncio.wait_for(slow, PATIENCE_SECONDS)).json() == "done"
         await closing
 
 
@@ -162,7 +162,7 @@ async def test_what_does_not_come_to_its_end_is_cut_off_with_an_answer(listener:
         async with served(shop, listener, notice_seconds=0, finish_seconds=0.1):
             slow = asyncio.create_task(http.get("/slow"))
             await shop.begun.wait()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             answer = await slow
 
     assert (answer.status_code, answer.headers["retry-after"], answer.headers["connection"]) == (503, "1", "close")

@@ -11,9 +11,10 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
-from exchange_process import PATIENCE_SECONDS, ExchangeProcess
+from exchange_process import ExchangeProcess
 
 from infra.embedded.process import until, works_in
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture

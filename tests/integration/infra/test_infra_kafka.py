@@ -20,8 +20,8 @@ from infra.topics import BUS_TOPICS
 from kit.bus import Message, Topic, TopicMismatchError
 from kit.bus_kafka import KafkaBus, KafkaSettings, KafkaTimeouts, WrongClusterError, brokers_of, ensure_topics
 from kit.bus_kafka.topics import look
-
-PATIENCE_SECONDS = 120.0
+from tests.browsing import browsed
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_every_jar_of_kafka_is_of_one_version() -> None:
@@ -204,8 +204,5 @@ async def until_brokers(servers: str, wanted: set[int]) -> None:
 
 
 async def values(servers: str, count: int) -> list[bytes]:
-    """What the topic `kept` holds, once it is so much: what is acknowledged may not be readable yet."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(found := [record.value async for record in KafkaBus(servers).browse("kept")]) < count:
-            pass
-    return found
+    """What the topic `kept` holds, once it is so much."""
+    return [record.value for record in await browsed(KafkaBus(servers), "kept", count)]

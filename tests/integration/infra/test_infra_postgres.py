@@ -20,7 +20,7 @@ from infra.embedded.account import server_account
 from infra.embedded.binaries import programs
 from infra.embedded.cluster import NOTE, erase_cluster
 from infra.embedded.lock import FolderInUseError
-from infra.embedded.postgres import EmbeddedPostgresError, Postgres
+from infra.embedded.postgres import EmbeddedPostgresError, Postgres, free_port
 from infra.embedded.process import until, works_in
 
 WHOSE = ("Uid", "Gid", "Groups")
@@ -149,6 +149,31 @@ async def test_a_taken_port_is_named(server_folder: Path) -> None:
 
         with pytest.raises(EmbeddedPostgresError, match=f"port {port} is taken(\n.*)+Address already in use"):
             await Postgres(server_folder, port).start()
+
+
+async def test_where_another_server_was_quicker_at_thefree_port_it_starts_at_another(
+    server: Postgres, server_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.start()
+    ports = iter([server.port, free_port()])
+    monkeypatch.setattr("infra.embedded.postgres.free_port", lambda: next(ports))
+    late = Postgres(server_folder / "late")
+
+    try:
+        assert await ask(await late.start(), "select current_setting('port')::int") == late.port != server.port
+    finally:
+        await late.stop()
+
+
+async def test_a_password_that_is_not_the_clusters_is_said_so_and_not_tried_again(server: Postgres) -> None:
+    await server.start()
+    await server.stop()
+    (server.directory / "password").write_text("another")
+
+    with pytest.raises(EmbeddedPostgresError, match=r"cannot start over .* password authentication failed"):
+        await server.start()
+
+    assert server.log_path.read_text().count("password authentication failed") == 1
 
 
 async def test_a_folder_that_is_a_file_is_refused(server_folder: Path) -> None:

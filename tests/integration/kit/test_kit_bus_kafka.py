@@ -22,9 +22,9 @@ from kit.bus_kafka import KafkaBus, KafkaTimeouts, ensure_topics
 from kit.bus_kafka.consumer import KafkaConsumer
 from kit.consumer import ConsumerLoop
 from kit.ids import new_id
+from tests.browsing import browsed
 from tests.loops import running
-
-PATIENCE_SECONDS = 120.0
+from tests.patience import PATIENCE_SECONDS
 
 
 class Handler:
@@ -107,14 +107,6 @@ async def poll_for_ever(consumer: KafkaConsumer) -> None:
 def message(topic: str, number: int, partition: int = 0) -> Message:
     """A message whose value is its number."""
     return Message(topic, partition, f"key-{number}", {}, str(number).encode())
-
-
-async def browsed(bus: KafkaBus, topic: str, count: int) -> list[Record]:
-    """The whole topic, once so much is in it: a transaction that is answered for may not be readable yet."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(records := [one async for one in bus.browse(topic)]) < count:
-            pass
-    return records
 
 
 async def read_by_a_stranger(servers: str, topic: str, count: int, **options: Any) -> list[Any]:

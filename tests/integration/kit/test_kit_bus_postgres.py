@@ -13,8 +13,7 @@ from kit.bus import Message, Record, Topic, TopicPartition
 from kit.bus_postgres import PostgresBus, ensure_topics, prune
 from kit.ids import new_id
 from kit.transient import is_transient
-
-PATIENCE_SECONDS = 60.0
+from tests.patience import PATIENCE_SECONDS
 
 
 class Told:

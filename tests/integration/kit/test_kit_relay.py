@@ -18,8 +18,8 @@ from kit.bus_postgres import PostgresBus
 from kit.outbox import Route, record
 from kit.relay import Relay
 from tests.loops import running
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 60.0
 NEVER_SECONDS = 3600.0
 Pool = asyncpg.Pool
 

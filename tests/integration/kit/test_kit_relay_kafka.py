@@ -18,9 +18,10 @@ from kit.bus import Bus, Message, Publish, PublisherFencedError
 from kit.bus_kafka import KafkaBus
 from kit.outbox import Route
 from kit.relay import Relay
+from tests.browsing import browsed
 from tests.loops import running
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 120.0
 Pool = asyncpg.Pool
 
 
@@ -37,11 +38,8 @@ async def until(pool: Pool, is_so: Callable[[int], bool]) -> None:
 
 
 async def everything(bus: Bus, topic: str, count: int) -> dict[str, list[int]]:
-    """The numbers of each key in the order of the log, once so many are in it: what is acknowledged may not be readable yet."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(records := [record async for record in bus.browse(topic)]) < count:
-            pass
-    return by_key(records)
+    """The numbers of each key in the order of the log, once so many are in it."""
+    return by_key(await browsed(bus, topic, count))
 
 
 def first_times(numbers: Sequence[int]) -> list[int]:

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from itertools import chain
-from time import monotonic
-from uuid import UUID
 
-import asyncpg
-import httpx
 import pytest
 from sqlalchemy import text
-from structlog.testing import capture_logs
 
 from contracts.catalogue import Catalogue
 from kit.database import Sessions
-from kit.ids import new_id
 from kit.running import running
-from services.listings.offer import Offer
 from services.listings.rules import Rules
 from services.listings.scheduler import TICK_SECONDS, Scheduler
 from services.listings.settings import ListingsSettings
@@ -29,32 +19,17 @@ from tests.integration.listings.traders import (
     BY_PRODUCT,
     NOW,
     FakeClock,
-    Json,
     Trader,
     at,
-    join_many,
-    kilo,
-    path_of,
     problem,
     told,
     types_told,
     written,
 )
+from tests.patience import PATIENCE_SECONDS, until_found
 
 PULP = "agrofood.fruit_pulp"  # keeps for 48 hours
 WASTE = BY_PRODUCT | {"own_process_by_product": False}
-PATIENCE_SECONDS = 60
-
-
-async def until(is_so: Callable[[], Awaitable[object]], what: str) -> None:
-    deadline = monotonic() + PATIENCE_SECONDS
-    while not await is_so():
-        assert monotonic() < deadline, f"not within {PATIENCE_SECONDS} s: {what}"
-        await asyncio.sleep(0.02)
-
-
-async def state_of(owner: Trader, listing: Json) -> str:
-    return str((await owner.read(listing))["state"])
 
 
 @pytest.mark.parametrize(("kind", "event"), [("offer", "offer.lapsed"), ("want", "want.lapsed")])
@@ -65,7 +40,7 @@ async def test_a_listing_lapses_at_the_second_of_its_end(
     listing = await (holder.offer if kind == "offer" else holder.want)(**end)
     clock.move(hours=1, seconds=-1)
     assert await scheduler.catch_up() == 0
-    assert await state_of(holder, listing) == "published"
+    assert await holder.state_of(listing) == "published"
     clock.move(seconds=1)
     assert await scheduler.catch_up() == 1
     lapsed = await holder.read(listing)
@@ -132,7 +107,7 @@ async def test_an_end_that_is_moved_before_it_comes_does_not_come(
     assert await scheduler.catch_up() == 0
     clock.move(hours=1)
     assert await scheduler.catch_up() == 1
-    assert [await state_of(holder, one) for one in (later, never)] == ["lapsed", "published"]
+    assert [await holder.state_of(one) for one in (later, never)] == ["lapsed", "published"]
 
 
 async def a_busy_day(holder: Trader, seeker: Trader) -> list[str]:
@@ -176,7 +151,7 @@ async def test_cut_short_and_started_again_it_goes_on_where_it_was(
     starts = 0
     while len(done := await events_after(sessions, before)) < len(expected):
         task = asyncio.create_task(Scheduler(sessions, Rules(catalogue), settings, clock).catch_up())
-        await until(partial(_has_grown, sessions, before + len(done), task), "another thing is done")
+        await until_found(partial(_has_grown, sessions, before + len(done), task), "another thing is done")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         starts += 1
@@ -219,7 +194,7 @@ async def test_a_clock_set_back_an_hour_undoes_nothing_and_does_nothing_twice(
     stood = await written(sessions)
     assert await scheduler.catch_up() == 0
     assert await written(sessions) == stood
-    assert [await state_of(holder, one) for one in (first, second, spoilt)] == ["lapsed", "published", "published"]
+    assert [await holder.state_of(one) for one in (first, second, spoilt)] == ["lapsed", "published", "published"]
     assert (await holder.read(spoilt))["lapsed_to_waste"] is True
     clock.move(hours=1)
     assert await scheduler.catch_up() == 0
@@ -244,92 +219,6 @@ async def test_a_paper_that_was_said_to_have_ended_opens_nothing_when_the_clock_
     assert await scheduler.catch_up() == 0
 
 
-async def poison(sessions: Sessions, *offers: Json) -> None:
-    """What no release of ours should write, and one may all the same: a material that the catalogue does not have."""
-    async with sessions.begin() as session:
-        await session.execute(
-            text("update offers set material = 'no.such' where id = any(:ids)"), {"ids": [UUID(one["id"]) for one in offers]}
-        )
-
-
-async def mend(sessions: Sessions) -> None:
-    async with sessions.begin() as session:
-        await session.execute(text("update offers set material = 'paper.occ' where material = 'no.such'"))
-
-
-async def test_what_fails_by_itself_stops_nothing_and_is_done_once_it_can_be(
-    sessions: Sessions, scheduler: Scheduler, clock: FakeClock, holder: Trader
-) -> None:
-    broken, good = await holder.offer(available_until=at(hours=1)), await holder.offer(available_until=at(hours=2))
-    await poison(sessions, broken)
-    clock.move(hours=3)
-    assert await scheduler.catch_up() == 1
-    assert await state_of(holder, good) == "lapsed"
-    assert await types_told(sessions, broken) == ["offer.published"], "what failed left nothing"
-    await mend(sessions)
-    await until(scheduler.catch_up, "it is tried again after a pause")
-    assert await state_of(holder, broken) == "lapsed"
-
-
-async def test_more_that_fails_than_is_taken_at_once_stops_nothing(
-    sessions: Sessions, http: httpx.AsyncClient, scheduler: Scheduler, clock: FakeClock, holder: Trader
-) -> None:
-    broken, good = await holder.offer(available_until=at(hours=1)), await holder.offer(available_until=at(hours=2))
-    async with sessions.begin() as session:
-        like = (await session.get_one(Offer, UUID(broken["id"]))).model_dump()
-        session.add_all(Offer(**like | {"id": new_id(), "material": "no.such"}) for _ in range(105))
-    await poison(sessions, broken)
-    clock.move(hours=3)
-    assert await scheduler.catch_up() == 1
-    assert await state_of(holder, good) == "lapsed"
-
-
-async def test_the_loop_survives_what_fails(sessions: Sessions, scheduler: Scheduler, clock: FakeClock, holder: Trader) -> None:
-    broken, good = await holder.offer(available_until=at(hours=1)), await holder.offer(available_until=at(hours=2))
-    await poison(sessions, broken)
-    clock.move(hours=1)
-    async with running(scheduler.run()):
-        clock.move(hours=1)
-        await until(lambda: _is_lapsed(holder, good), "the good one lapses")
-        await mend(sessions)
-        await until(lambda: _is_lapsed(holder, broken), "and the mended one")
-
-
-async def _is_lapsed(owner: Trader, listing: Json) -> bool:
-    """As far as can be read: the database may be away."""
-    answer = await owner.call("GET", path_of(listing))
-    return answer.status_code == 200 and answer.json()["state"] == "lapsed"
-
-
-async def test_what_ends_at_one_moment_ends_together_and_in_order_and_each_by_itself_where_one_is_held(
-    sessions: Sessions, scheduler: Scheduler, clock: FakeClock, holder: Trader, seeker: Trader
-) -> None:
-    offers = [await (holder, seeker)[number % 2].offer(available_until=at(hours=1, seconds=number // 5)) for number in range(20)]
-    wanted = await seeker.want()
-    await holder.answered(offers[4], wanted, "accept")
-    clock.move(hours=1, seconds=10)
-    async with a_lock_on(sessions, offers[7]):
-        assert await scheduler.catch_up() == 19, "one is held, and holds nobody up"
-    await until(scheduler.catch_up, "it is done when it is let go")
-    lapsed = [one.subject for one in await told(sessions) if one.type == "offer.lapsed"]
-    by_end = [sorted(one["id"] for one in offers[start : start + 5] if one is not offers[7]) for start in (0, 5, 10, 15)]
-    assert lapsed == [*chain(*by_end), offers[7]["id"]]
-
-    later = [await (holder, seeker)[number % 2].offer(available_until=at(hours=2)) for number in range(150)]
-    accepted = await seeker.want()
-    deal = await holder.answered(later[70], accepted, "accept")
-    clock.move(hours=1)
-    assert await scheduler.catch_up() == 150
-    events = (await told(sessions))[-151:]
-    assert [one.subject for one in events if one.type == "offer.lapsed"] == sorted(one["id"] for one in later)
-    (voided,) = (one for one in events if one.type == "deal.voided")
-    assert voided.subject == deal["id"]
-    async with sessions() as session:
-        count = text("select count(distinct xmin::text) from offers where available_until = :at")
-        transactions = (await session.execute(count, {"at": NOW + timedelta(hours=2)})).scalar_one()
-    assert transactions == 2, "150, a hundred at a time"
-
-
 async def test_a_running_part_looks_four_times_in_the_two_seconds_that_it_has(
     scheduler: Scheduler, clock: FakeClock, holder: Trader
 ) -> None:
@@ -337,71 +226,8 @@ async def test_a_running_part_looks_four_times_in_the_two_seconds_that_it_has(
     async with running(scheduler.run()):
         for offer in offers:
             clock.move(hours=1)
-            await until(partial(_is_lapsed, holder, offer), "it lapses")
+            await until_found(partial(holder.has_lapsed, offer), "it lapses")
     assert 4 * TICK_SECONDS <= 2
-
-
-async def _is_said(logs: Sequence[Mapping[str, object]], what: str) -> bool:
-    return any(entry["event"] == what for entry in logs)
-
-
-@asynccontextmanager
-async def a_lock_on(sessions: Sessions, offer: Json) -> AsyncIterator[None]:
-    """Somebody's transaction that does not come to its end."""
-    async with sessions.begin() as session:
-        await session.execute(text("select 1 from offers where id = :id for update"), {"id": offer["id"]})
-        yield
-
-
-async def test_a_row_that_somebody_holds_on_to_delays_itself_alone(
-    sessions: Sessions, scheduler: Scheduler, clock: FakeClock, holder: Trader
-) -> None:
-    held, good = await holder.offer(available_until=at(hours=1)), await holder.offer(available_until=at(hours=2))
-    clock.move(hours=3)
-    async with a_lock_on(sessions, held):
-        assert await scheduler.catch_up() == 1
-        assert await state_of(holder, good) == "lapsed"
-    await until(scheduler.catch_up, "it is done when it is let go")
-    assert await state_of(holder, held) == "lapsed"
-
-
-async def test_a_lapse_outwaits_a_rush_on_its_listing(
-    sessions: Sessions,
-    http: httpx.AsyncClient,
-    scheduler: Scheduler,
-    clock: FakeClock,
-    holder: Trader,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """While buyers come one upon another, the row is never free at the moment of a look: waiting in line is what gets it."""
-    monkeypatch.setattr("services.listings.scheduler.LONGEST_PAUSE_SECONDS", 1.0)
-    offer = await holder.offer(available_until=at(hours=1))
-    buyers = await join_many(sessions, http, 12)
-    wants = [await one.want(minimum=kilo(1)) for one in buyers]
-    clock.move(hours=1)
-    async with running(scheduler.run()):
-
-        async def buys(buyer: Trader, want: Json) -> None:
-            while not await _is_lapsed(holder, offer):
-                problem(await buyer.answer(offer, want, "accept"), 409)
-
-        await asyncio.wait_for(asyncio.gather(*(buys(*one) for one in zip(buyers, wants, strict=True))), PATIENCE_SECONDS)
-
-
-async def test_the_clocks_wait_for_a_database_that_is_away(
-    sessions: Sessions, market: asyncpg.Connection, scheduler: Scheduler, clock: FakeClock, holder: Trader
-) -> None:
-    offer = await holder.offer(available_until=at(hours=1))
-    async with running(scheduler.run()):
-        with capture_logs() as logs:
-            await market.execute("alter role listings connection limit 0")
-            await market.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'listings'")
-            clock.move(hours=1)
-            await until(lambda: _is_said(logs, "the clocks wait for the database"), "it is noticed")
-        assert await market.fetchval("select state from listings.offers") == "published"
-        await market.execute("alter role listings connection limit -1")
-        await until(lambda: _is_lapsed(holder, offer), "it lapses when the database is back")
-    assert await types_told(sessions) == ["offer.published", "offer.lapsed"]
 
 
 async def test_answers_kept_for_a_day_are_forgotten_by_and_by(
@@ -416,4 +242,4 @@ async def test_answers_kept_for_a_day_are_forgotten_by_and_by(
 
     assert not await is_forgotten()
     async with running(scheduler.run()):
-        await until(is_forgotten, "the key is forgotten")
+        await until_found(is_forgotten, "the key is forgotten")

@@ -135,6 +135,14 @@ class Trader:
     async def read(self, listing: Json) -> Json:
         return dict(await self.get(path_of(listing)))
 
+    async def state_of(self, listing: Json) -> str | None:
+        """None where it cannot be read: the database may be away."""
+        answer = await self.call("GET", path_of(listing))
+        return str(answer.json()["state"]) if answer.status_code == 200 else None
+
+    async def has_lapsed(self, listing: Json) -> bool:
+        return await self.state_of(listing) == "lapsed"
+
     async def licence(self, kind: str, valid_until: str | None = None) -> Json:
         return await self.post("/v1/licences", {"kind": kind, "number": "N-1", "valid_until": valid_until})
 

@@ -16,11 +16,10 @@ from kit.identity import ALL_SCOPES, INTERNAL, INTERNAL_ONLY, Caller, caller_of
 from kit.ids import new_id
 from kit.problems import NotFound, Relayed, document
 from kit.web import answer_problems
-from tests.integration.matching.owners import until
+from tests.patience import PATIENCE_SECONDS, until_found
 from tests.unit.matching.trading import deal_of, partitions_of
 
 TOKEN = "internal"
-PATIENCE_SECONDS = 120.0
 Json = dict[str, Any]
 
 
@@ -128,7 +127,7 @@ class Member:
             answer = await self.call(method, path, body, **query)
             return None if answer.status_code == 503 else answer
 
-        return await until(settled, f"{path} answers", PATIENCE_SECONDS)
+        return await until_found(settled, f"{path} answers", PATIENCE_SECONDS)
 
     async def pages(self, limit: int = 7, **query: Any) -> list[Json]:
         """A whole list, page by page."""

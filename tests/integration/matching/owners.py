@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
@@ -27,11 +27,10 @@ from services.matching.bucket import Rulebook
 from services.matching.ownership import Ownership
 from services.matching.reactions import StandingHandler
 from services.matching.repository import Point, no_point
+from tests.patience import PATIENCE_SECONDS, until_found
 from tests.unit.matching.trading import NOW, RULEBOOK, partitions_of
 
-Found = TypeVar("Found")
 Told = Counter[tuple[tuple[UUID, UUID], UUID]]
-PATIENCE_SECONDS = 60.0
 CUT_OFF = "select pg_terminate_backend(pid, 10000) from bus.members where member = $1"
 MATCH_EVENTS = "select headers->>'ce_type' as kind, value from outbox where headers->>'ce_type' like 'pe.ayni.match.%' order by id"
 
@@ -40,19 +39,6 @@ def as_role(dsn: str, role: str) -> str:
     """The same database for another role, whose password is its name."""
     parts = urlsplit(dsn)
     return urlunsplit(parts._replace(netloc=f"{role}:{role}@{parts.netloc.rpartition('@')[2]}"))
-
-
-async def until(look: Callable[[], Awaitable[Found | None]], what: str, seconds: float = PATIENCE_SECONDS) -> Found:
-    """The first that is there; an AssertionError when nothing comes in time."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    pause = asyncio.Event()
-    while not (found := await look()):
-        assert asyncio.get_running_loop().time() < deadline, f"not within {seconds:g} s: {what}"
-        try:
-            await asyncio.wait_for(pause.wait(), 0.02)
-        except TimeoutError:
-            continue
-    return found
 
 
 class Stall:
@@ -173,13 +159,13 @@ class Standing:
         async def is_done() -> bool:
             return not await self.pool.fetchval(query, STANDING)
 
-        await until(is_done, "everything published is handled")
+        await until_found(is_done, "everything published is handled")
 
     async def committed(self, *events: Event) -> None:
         """Waits until these listings stand, committed, at these versions or later, wherever they were sent; and deals are kept."""
         for event in events:
             for number in partitions_of(event):
-                await until(lambda event=event, number=number: self._has(event, number), f"{event.TYPE} is committed")  # type: ignore[misc]
+                await until_found(lambda event=event, number=number: self._has(event, number), f"{event.TYPE} is committed")  # type: ignore[misc]
 
     async def _has(self, event: Event, partition: int) -> bool:
         if isinstance(event.data, DealFact):

@@ -22,7 +22,8 @@ from services.matching.asking import Desk
 from services.matching.ownership import Ownership
 from services.matching.settings import MatchingSettings
 from tests.integration.matching.neighbours import TOKEN, Listings, Member
-from tests.integration.matching.owners import Standing, until
+from tests.integration.matching.owners import Standing
+from tests.patience import until_found
 from tests.unit.matching.trading import CATALOGUE, NOW
 
 SECONDS_TO_STOP = 5.0
@@ -89,7 +90,7 @@ class Market:
         async def has_partitions() -> bool:
             return bool(process.ownership.markets)
 
-        await until(has_partitions, f"{address} owns something")
+        await until_found(has_partitions, f"{address} owns something")
         return process
 
     async def stranger(self) -> str:
@@ -105,7 +106,7 @@ class Market:
             counts = [len(process.ownership.markets) for process in processes]
             return sum(counts) == 64 and max(counts) - min(counts) <= 1
 
-        await until(is_shared, "the partitions are shared")
+        await until_found(is_shared, "the partitions are shared")
 
     async def publish(self, *events: Event) -> None:
         """As listings does, which knows of them at once."""

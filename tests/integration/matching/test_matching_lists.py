@@ -11,8 +11,8 @@ import pytest
 
 from contracts.listings import DealFact, OfferFact
 from tests.integration.matching.neighbours import side_of
-from tests.integration.matching.owners import until
 from tests.integration.matching.processes import Market, Process
+from tests.patience import until_found
 from tests.reference.telling import NEVER_RANKED, History
 from tests.unit.matching.trading import (
     COTTON,
@@ -172,7 +172,7 @@ async def asked(market: Market, id: str) -> None:
     async def is_asked() -> bool:
         return any(call.endswith(id) for call in market.listings.calls)
 
-    await until(is_asked, "matching asks listings")
+    await until_found(is_asked, "matching asks listings")
 
 
 async def test_a_listing_published_anew_is_waited_for_at_its_new_version(market: Market) -> None:

@@ -14,7 +14,8 @@ from contracts.topics import STANDING, dead_letters_of
 from kit.bus import TopicPartition
 from services.matching.bucket import Rulebook
 from services.matching.market import Market
-from tests.integration.matching.owners import Owner, Standing, until
+from tests.integration.matching.owners import Owner, Standing
+from tests.patience import until_found
 from tests.reference.telling import History
 from tests.unit.matching.trading import (
     CATALOGUE,
@@ -185,10 +186,10 @@ async def test_a_commit_whose_outcome_nobody_knows_loses_nothing(standing: Stand
     async def committing() -> Any:
         return await admin.fetchval("select pid from pg_stat_activity where query = 'COMMIT;' and state = 'active'")
 
-    pid = await until(committing, "the commit has begun")
+    pid = await until_found(committing, "the commit has begun")
     lost = [holder._con for holder in owner.ownership.pool._holders if holder._con and holder._con.get_server_pid() == pid]
     lost[0].terminate()  # this side hangs up; the server goes on
-    await until(lambda: _first_outcome(owner), "the batch has failed here")
+    await until_found(lambda: _first_outcome(owner), "the batch has failed here")
     await admin.close()
 
     await standing.publish(wanted)
@@ -211,7 +212,7 @@ async def test_an_owner_pauses_at_an_event_of_a_newer_catalogue_and_its_successo
     await standing.publish(event_of(other))
 
     await standing.committed(event_of(early), event_of(other))
-    await until(lambda: _first_outcome(old), "the owner has come to the newer event")
+    await until_found(lambda: _first_outcome(old), "the owner has come to the newer event")
     assert {pair for (pair, _) in await standing.told()} == {(early.id, wanted.id)}, "what came before is told, other partitions go on"
     assert not [record async for record in standing.bus.browse(dead_letters_of("matching"))]
     await old.end()

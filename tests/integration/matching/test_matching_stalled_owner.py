@@ -8,7 +8,8 @@ import asyncio
 import pytest
 
 from contracts.envelope import Event
-from tests.integration.matching.owners import PATIENCE_SECONDS, Owner, Stall, Standing
+from tests.integration.matching.owners import Owner, Stall, Standing
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.matching.trading import CATALOGUE, HOLDER, event_of, offer, want
 
 PLACES = ("before_fence", "inside_copy", "before_commit")

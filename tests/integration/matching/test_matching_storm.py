@@ -26,15 +26,14 @@ from infra.embedded.door import bind, served
 from infra.embedded.patience import Patience
 from tests.integration.matching import matching_process
 from tests.integration.matching.neighbours import Member, side_of
-from tests.integration.matching.owners import until
 from tests.integration.matching.processes import Market
+from tests.patience import PATIENCE_SECONDS, until_found
 from tests.reference.telling import History
 from tests.unit.matching.trading import RULEBOOK, some_history
 
 HOUSE = Path(__file__).parents[3]
 SESSION_SECONDS = 3.0
 ENOUGH = 50  # tellings, below which a market shows nothing
-PATIENCE_SECONDS = 180.0
 CLIENTS, MOST = 4, 60
 SEED = 7
 LOG = "select partition, headers, value from bus.log where topic = $1 order by partition, position"
@@ -80,7 +79,7 @@ class Storm:
         async def does() -> bool:
             return bool(await self.market.standing.pool.fetchval(query, owner.address)) is something
 
-        await until(does, f"{owner.address} owns {'something' if something else 'nothing'}", PATIENCE_SECONDS)
+        await until_found(does, f"{owner.address} owns {'something' if something else 'nothing'}", PATIENCE_SECONDS)
 
     async def client(self, random: Random) -> None:
         """Publishes as listings does, one after another, until the storm is over."""

@@ -11,8 +11,8 @@ from contracts.listings import OfferEvent
 from contracts.topics import dead_letters_of
 from kit.dead_letters import DeadLetter, dead_letters
 from kit.ids import new_id
-from tests.integration.matching.owners import until
 from tests.integration.matching.processes import Market
+from tests.patience import until_found
 from tests.unit.matching.trading import CATALOGUE, NOW, changed, event_of, offer, want
 
 TEXTILE = CATALOGUE.partitions["textile"]
@@ -65,7 +65,7 @@ async def test_what_is_no_event_at_all_stays_among_the_dead_letters(market: Mark
     process = await market.process()
     broken = event_of(offer())
     await market.standing.bus.publish([market.standing.message(broken, TEXTILE, value=b'{"id": 1}')])
-    await until(lambda: letters(market), "it is buried")
+    await until_found(lambda: letters(market), "it is buried")
     await process.stop()
     await market.process()
     await market.publish(event_of(want()))

@@ -24,13 +24,13 @@ from kit.pagination import cursor
 from kit.problems import NotFound, Problem, Unavailable
 from kit.tokens import Tokens
 from kit.web import create_part
+from tests.patience import PATIENCE_SECONDS
 
 SECRET, INTERNAL_TOKEN = "s" * 32, "of-us-only"
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 ME, OTHER, PERSON, SESSION = new_id(), new_id(), new_id(), new_id()
 KEY = "ayni_a-key"
 PUBLISHED, WITHDRAWN, PROPOSED = "pe.ayni.offer.published.v1", "pe.ayni.offer.withdrawn.v1", "pe.ayni.match.proposed.v1"
-PATIENCE = 60  # seconds; a test that waits so long has failed
 
 
 class StoppedClock:
@@ -312,7 +312,7 @@ class Call:
 
     async def __aexit__(self, *_: object) -> None:
         self.hang_up()
-        await asyncio.wait_for(asyncio.gather(self.task, return_exceptions=True), PATIENCE)
+        await asyncio.wait_for(asyncio.gather(self.task, return_exceptions=True), PATIENCE_SECONDS)
 
     def hang_up(self) -> None:
         self._hung_up.set()
@@ -325,7 +325,7 @@ class Call:
         return {"type": "http.disconnect"}
 
     async def message(self) -> Message:
-        return await asyncio.wait_for(self._messages.get(), PATIENCE)
+        return await asyncio.wait_for(self._messages.get(), PATIENCE_SECONDS)
 
     async def begin(self) -> tuple[int, dict[str, str]]:
         """Status and headers."""

@@ -12,7 +12,8 @@ from starlette.types import Receive, Scope, Send
 from gateway.forwarding import part_of
 from kit.forwarding import AsgiPart, PartRequest
 from kit.problems import MEDIA_TYPE, NotFound
-from tests.unit.gateway.doubles import PATIENCE, Call, Exchange
+from tests.patience import PATIENCE_SECONDS
+from tests.unit.gateway.doubles import Call, Exchange
 
 PARTS = {
     "/v1/offers": "listings",
@@ -81,11 +82,11 @@ async def test_a_reader_who_stops_early_is_not_held_by_what_the_part_still_had_t
 
     answer = await AsgiPart(talkative).call(PartRequest("GET", "/"))
     assert await anext(answer.chunks) == b"x"
-    await asyncio.wait_for(is_full.wait(), PATIENCE)
+    await asyncio.wait_for(is_full.wait(), PATIENCE_SECONDS)
 
     assert isinstance(answer.chunks, AsyncGenerator)
     closing = asyncio.ensure_future(answer.chunks.aclose())
-    await asyncio.wait({closing}, timeout=PATIENCE)  # to cancel it would free it
+    await asyncio.wait({closing}, timeout=PATIENCE_SECONDS)  # to cancel it would free it
 
     assert closing.done()
     assert was_cancelled.is_set()

@@ -16,7 +16,8 @@ from gateway.stream.tail import BATCH, Tail
 from gateway.stream.telling import OPENED, STILL_HERE, told
 from kit.pagination import cursor
 from kit.problems import Problem, Unavailable
-from tests.unit.gateway.doubles import ME, OTHER, PATIENCE, PROPOSED, PUBLISHED, WITHDRAWN, Call, Exchange, bearer, positions_of
+from tests.patience import PATIENCE_SECONDS
+from tests.unit.gateway.doubles import ME, OTHER, PROPOSED, PUBLISHED, WITHDRAWN, Call, Exchange, bearer, positions_of
 
 FOR_EVER = 3600
 EVERYTHING = Filter(ME)
@@ -34,7 +35,7 @@ class Reader:
         self.heard: list[str] = []
 
     async def piece(self) -> bytes:
-        return await asyncio.wait_for(anext(self.stream), PATIENCE)
+        return await asyncio.wait_for(anext(self.stream), PATIENCE_SECONDS)
 
     async def hear(self, count: int) -> list[str]:
         """Until so many events were heard."""
@@ -45,7 +46,7 @@ class Reader:
 
 async def caught_up(exchange: Exchange) -> None:
     """The tail has taken all that the feed has: it asks for what lies behind."""
-    while await asyncio.wait_for(exchange.feed.polls.get(), PATIENCE) < exchange.feed.head:
+    while await asyncio.wait_for(exchange.feed.polls.get(), PATIENCE_SECONDS) < exchange.feed.head:
         pass
 
 
@@ -170,7 +171,7 @@ async def test_many_clients_of_any_pace_hear_each_event_once_and_in_order(exchan
             for _ in range(random.randrange(60)):
                 await asyncio.sleep(0)
 
-    await asyncio.wait_for(asyncio.gather(write(), *(read(reader) for reader in readers)), PATIENCE)
+    await asyncio.wait_for(asyncio.gather(write(), *(read(reader) for reader in readers)), PATIENCE_SECONDS)
 
     assert all(reader.heard == subjects(range(4, 204)) for reader in readers)
 
@@ -358,7 +359,7 @@ async def test_open_streams_are_counted_and_one_that_is_hung_up_ends(living: Exc
         await call.chunk()
         assert open_streams() == before + 1
         call.hang_up()
-        await asyncio.wait_for(call.task, PATIENCE)
+        await asyncio.wait_for(call.task, PATIENCE_SECONDS)
 
     assert open_streams() == before
 
