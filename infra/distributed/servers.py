@@ -101,12 +101,16 @@ async def _kept(
 
 
 async def _restarted(name: str, restart: Callable[[], Awaitable[None]], say: Say) -> None:
-    """Tried until it is: one that could not be started does not count as ended, and would not be looked at again."""
+    """Tried until it is: one that could not be started does not count as ended, and would not be looked at again. A cause is said once."""
+    said = ""
     for attempt in count(1):
         await asyncio.sleep(backoff_seconds(attempt, LONGEST_PAUSE_SECONDS))
         try:
             await restart()
         except OwnServerError as error:
-            say(f"{name}: attempt {attempt} failed: {str(error).splitlines()[0]}")
+            cause = str(error).splitlines()[0]
+            if cause != said:
+                say(f"{name} cannot be started again yet: {cause}")
+            said = cause
         else:
             return

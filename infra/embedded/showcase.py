@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -17,7 +19,7 @@ TRIED = 80  # the best of those told, to find as many that stand
 LOOKED_AT = 2000  # events; the newest
 PAGE = 1000
 QUIET_SECONDS = 2.0
-SETTLED_PAGES = 20
+SETTLED_SECONDS = 10.0
 PROPOSED, LAPSED = "pe.ayni.match.proposed.v1", "pe.ayni.match.lapsed.v1"
 ONLOOKER = Caller(UUID(int=0), None, frozenset({"listings:read"}))
 
@@ -29,13 +31,13 @@ class Showcase:
         self.listings, self.notifications, self.internal_token = listings, notifications, internal_token
 
     async def settle(self) -> None:
-        """Returns when the feed has been quiet for a moment: what was published has been matched and told."""
-        position = await self._head()
-        for _ in range(SETTLED_PAGES):
-            entries = await self._feed(position, QUIET_SECONDS)
-            if not entries:
-                return
-            position = entries[-1]["position"]
+        """Returns when the feed has been quiet for a moment: what was published has been matched and told. Where somebody goes on
+        writing, not later than that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLED_SECONDS):
+                position = await self._head()
+                while entries := await self._feed(position, QUIET_SECONDS):
+                    position = entries[-1]["position"]
 
     async def matched(self) -> Sequence[Matched]:
         """The best pairs of those told last, best first: of what still stands."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -40,15 +40,14 @@ class Onlooker:
                 await one.wait()
             yield
 
-    async def quiet(self, seconds: float) -> None:
-        """Returns when nothing has come for so long."""
-        while True:
-            self._heard.clear()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._heard.wait()
-            except TimeoutError:
-                return
+    async def quiet(self, seconds: float, at_most: float) -> None:
+        """Returns when nothing has come for so long. Others may go on writing: not later than `at_most` seconds from now."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most):
+                while True:
+                    self._heard.clear()
+                    async with asyncio.timeout(seconds):
+                        await self._heard.wait()
 
     async def _watch(self, player: Player, is_open: asyncio.Event) -> None:
         last: str | None = None

@@ -28,6 +28,7 @@ from kit.ids import new_id
 
 CLOSES_AT = 18 * 60
 GATHER_SECONDS = 0.4  # the matches of one listing are told at once: what comes together is one line
+AT_MOST_SECONDS = 20.0
 QUIET_SECONDS = 5.0  # without an event, and all has come of the last act that will
 LEAST_FRESH = timedelta(seconds=6)  # what has spoilt before it comes to the market does not spoil on it
 VERBS = {"accepts": "accept", "declines": "decline", "releases": "release"}
@@ -86,7 +87,7 @@ class Day:
                     await clock.reach(act.at)
                     await self._do(act, clock)
                 await clock.reach(CLOSES_AT)
-                await onlooker.quiet(QUIET_SECONDS)
+                await onlooker.quiet(QUIET_SECONDS, AT_MOST_SECONDS)
 
     async def _tell(self, onlooker: Onlooker, clock: DayClock) -> None:
         """Matches wait for each other, and for nothing else: whatever happens next is told after them."""

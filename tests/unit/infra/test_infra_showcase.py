@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
+import pytest
+
 from infra.embedded.showcase import SHOWN, Showcase
 from kit.forwarding import PartAnswer, PartRequest
+from tests.patience import PATIENCE_SECONDS
 
 
 class Feed:
@@ -46,6 +50,21 @@ def match(verb: str, offer: str, want: str, score: float) -> dict[str, Any]:
     id = f"{offer}.{want}"
     data = {"id": id, "offer_id": offer, "want_id": want, "score": score, "distance_km": 12.5, "quantity_kg": 700.0}
     return {"type": f"pe.ayni.match.{verb}.v1", "subject": id, "data": data}
+
+
+class Restless(Feed):
+    """Something new whenever it is asked."""
+
+    async def call(self, request: PartRequest) -> PartAnswer:
+        self.events = [*self.events, match("proposed", "o", "w", 0.5)]
+        await asyncio.sleep(0)
+        return await super().call(request)
+
+
+async def test_a_market_that_never_rests_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.embedded.showcase.SETTLED_SECONDS", 0.1)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await Showcase(Listings(), Restless([]), "internal").settle()
 
 
 async def test_the_best_of_what_stands_is_shown_best_first() -> None:

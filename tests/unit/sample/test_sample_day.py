@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from contracts import listings, matching
 from contracts.envelope import EVENT_TYPES
 from infra.cli import main
 from infra.sample.day.clock import DayClock
+from infra.sample.day.onlooker import Onlooker
 from infra.sample.day.script import read_day
 from infra.sample.day.words import TELLINGS, Storyteller, amount, is_of_match, plain
 from infra.sample.market import SampleError
+from tests.patience import PATIENCE_SECONDS
 
 KNOWN = (listings, matching)  # their event classes fill EVENT_TYPES
 OFFER: dict[str, Any] = {
@@ -159,3 +166,22 @@ def test_where_no_exchange_runs_it_says_what_to_do(tmp_path: Path, capsys: pytes
 def test_where_nothing_answers_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--url", "http://127.0.0.1:9"]) == 1
     assert capsys.readouterr().err.startswith("ayni: http://127.0.0.1:9 does not answer")
+
+
+class Endless(httpx.AsyncByteStream):
+    """A stream on which somebody says something all the time."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for number in count():
+            yield f'data: {{"id": "{number}", "aynicursor": "{number}"}}\n\n'.encode()
+            await asyncio.sleep(0)
+
+
+async def test_a_day_is_over_though_others_go_on_writing() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless()))
+    player: Any = SimpleNamespace(member=SimpleNamespace(identity=dict))
+    async with httpx.AsyncClient(transport=transport, base_url="http://ayni") as client, asyncio.timeout(PATIENCE_SECONDS):
+        onlooker = Onlooker(client)
+        async with onlooker.watching([player]):
+            await onlooker.quiet(PATIENCE_SECONDS, at_most=0.1)
+    assert not onlooker.events.empty()
